@@ -1,0 +1,72 @@
+# Every target sets itself up from the lock files; nothing needs to be installed or activated beforehand.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+PYTHON ?= python3
+BIN    := .venv/bin
+LOCK   := --quiet --generate-hashes --no-header --no-annotate --native-tls
+PY     := core providers handlers drills tests
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+drill: setup ## Put real files into local clouds' buckets and check every record (exit status is the verdict)
+	@$(BIN)/python -m drills
+
+test: setup ## Run all tests
+	$(BIN)/pytest
+	node --test plugins/test/*.test.js
+
+check: setup lint template test ## Format, lint, types, deployment template, all tests: what CI runs
+
+lint: setup ## Format, lint and types, without changing anything
+	$(BIN)/ruff format --check $(PY)
+	$(BIN)/ruff check $(PY)
+	$(BIN)/mypy
+
+format: setup ## Format the Python code
+	$(BIN)/ruff format $(PY)
+	$(BIN)/ruff check --fix $(PY)
+
+template: setup .venv-checkov/.done ## Package for AWS and judge the CloudFormation template with cfn-lint and checkov
+	node_modules/.bin/sls package --cloud aws
+	$(BIN)/cfn-lint --config-file providers/aws/.cfnlintrc .serverless/cloudformation-template-update-stack.json
+	.venv-checkov/bin/checkov --config-file providers/aws/.checkov.yml --file .serverless/cloudformation-template-update-stack.json
+
+bench: setup ## Compare cold start, warm time and memory with the tutorials' handler and with Powertools
+	$(BIN)/python -m drills.bench
+
+setup: .venv/.done node_modules/.done build/wheels/.done ## Install what the lock files pin (does nothing when nothing changed)
+
+.venv/.done: requirements.lock requirements-azure-runtime.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sluice needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --require-hashes --no-deps --ignore-requires-python --requirement requirements-azure-runtime.lock
+	@touch $@
+
+.venv-checkov/.done: requirements-checkov.lock
+	$(PYTHON) -m venv --clear .venv-checkov
+	.venv-checkov/bin/pip install --quiet --require-hashes --requirement requirements-checkov.lock
+	@touch $@
+
+node_modules/.done: package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Wheels for the cloud's machines: packaging then needs no network and gives the same bytes everywhere.
+build/wheels/.done: providers/aws/requirements.lock .venv/.done
+	rm -rf build/wheels/aws
+	$(BIN)/pip download --quiet --dest build/wheels/aws --no-deps --require-hashes --only-binary=:all: \
+	  --platform manylinux2014_x86_64 --python-version 3.13 --implementation cp --requirement $<
+	@touch $@
+
+lock: .venv/.done ## Pin the newest versions that requirements*.txt and package.json allow
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile $(LOCK) --upgrade --universal --python-version 3.11 -o requirements.lock requirements.txt
+	$(BIN)/uv pip compile $(LOCK) --upgrade --universal --python-version 3.11 -o requirements-checkov.lock requirements-checkov.txt
+	$(BIN)/uv pip compile $(LOCK) --upgrade --no-deps --python-version 3.13 -o requirements-azure-runtime.lock requirements-azure-runtime.txt
+	$(BIN)/uv pip compile $(LOCK) --python-version 3.13 --constraint requirements.lock \
+	  -o providers/aws/requirements.lock providers/aws/requirements.txt
+	npm update --package-lock-only
+
+.PHONY: help drill test check lint format template bench setup lock

@@ -1,0 +1,131 @@
+"""Works messages off: what each one means, what became of it, and whether the queue may forget it."""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from core.errors import StepError, TransientError, UploadRejectedError
+from core.parking import park
+from core.pipeline import Ending, Outcome, Pipeline, Try
+from core.ports import Message, WorkQueue
+from core.record import deletion_record, from_fields, to_fields
+from core.upload import Deletion, Ignored, Notice, Upload
+
+log = logging.getLogger("sluice")
+
+# A lost race for a deletion's row means that another delivery wrote it; each round one of them succeeds.
+_DELETION_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """Turns messages into records.
+
+    Attributes:
+        parse: Reads a message's body; raises UploadRejectedError for one that means nothing.
+        owner: Unique to this worker; with a message's receipt it makes a try's owner.
+        jitter: Gives a number uniform in [0, 1).
+    """
+
+    pipeline: Pipeline
+    work: WorkQueue
+    parked: WorkQueue
+    parse: Callable[[str], Sequence[Notice]]
+    owner: str
+    jitter: Callable[[], float]
+
+    def handle(self, message: Message, *, deadline_at_ms: int) -> bool:
+        """Work one message off. True: it may be deleted. False: it comes back, if possible after a wait that was set.
+
+        A message of several uploads is finished when each of them is; when it comes back, some are duplicates.
+        """
+        try:
+            notices = self.parse(message.body)
+        except UploadRejectedError as error:
+            outcomes = [Outcome(ending=Ending.PARK, reason=str(error))]
+        else:
+            outcomes = [self._handle_notice(n, message, deadline_at_ms=deadline_at_ms) for n in notices]
+        return self._settle(message, outcomes)
+
+    def handle_batch(self, messages: Sequence[Message], *, concurrency: int, deadline_at_ms: int) -> list[Message]:
+        """Work a batch off, each message on its own, and answer before the deadline.
+
+        Returns:
+            The messages that must come back. One that hangs is among them and does not hold up the others: its thread
+            is left to itself, and should it ever go on, its claim has run out, so it can confirm nothing.
+        """
+        if len(messages) == 1:  # nobody to disturb, and a thread would cost more than the core does
+            return [m for m in messages if not self._handle_safely(m, deadline_at_ms)]
+        pool = ThreadPoolExecutor(max_workers=min(concurrency, len(messages)) or 1, thread_name_prefix="sluice")
+        futures = {pool.submit(self._handle_safely, m, deadline_at_ms): m for m in messages}
+        answer_at_ms = deadline_at_ms - self.pipeline.reserve_ms // 2
+        wait(futures, timeout=max(0, answer_at_ms - self.pipeline.clock_ms()) / 1000)
+        pool.shutdown(wait=False, cancel_futures=True)
+        return [m for future, m in futures.items() if not _is_handled(future)]
+
+    def _handle_safely(self, message: Message, deadline_at_ms: int) -> bool:
+        try:
+            return self.handle(message, deadline_at_ms=deadline_at_ms)
+        except Exception:
+            # The one broad catch: whatever it is, the message comes back and its neighbours are not disturbed.
+            log.exception("message %s failed and comes back", message.message_id)
+            return False
+
+    def _handle_notice(self, notice: Notice, message: Message, *, deadline_at_ms: int) -> Outcome:
+        match notice:
+            case Upload():
+                this = Try(
+                    upload=notice,
+                    owner=f"{self.owner}/{message.receipt[-32:]}",
+                    deadline_at_ms=deadline_at_ms,
+                    receive_count=message.receive_count,
+                    jitter=self.jitter(),
+                )
+                outcome = self.pipeline.process(this)
+                log.info("upload %s: %s %s", notice.upload_id, outcome.ending, outcome.reason)
+                return outcome
+            case Deletion():
+                return self._record_deletion(notice, message)
+            case Ignored():
+                log.info("ignored: %s", notice.reason)
+                return Outcome(ending=Ending.GONE)
+
+    # One row for each deleted key, which only ever moves to a later place in the key's history:
+    #
+    #     no row ──> deleted at sequencer 5 ──> deleted at 9        an event of 7 that comes late changes nothing
+    def _record_deletion(self, deletion: Deletion, message: Message) -> Outcome:
+        ledger = self.pipeline.ledger
+        record = deletion_record(deletion, at_ms=self.pipeline.clock_ms())
+        expect = None
+        try:
+            for _ in range(_DELETION_TRIES):
+                if ledger.put(record.upload.upload_id, to_fields(record), expect=expect) is not None:
+                    return Outcome(ending=Ending.RECORDED)
+                row = ledger.get(record.upload.upload_id)
+                if row is not None and from_fields(row.fields).upload.sequencer >= deletion.sequencer:
+                    return Outcome(ending=Ending.DUPLICATE)
+                expect = row.version if row is not None else None
+            raise TransientError("too many others wrote the same deletion")
+        except StepError as error:
+            delay_s = round(self.jitter() * self.pipeline.policy.ceiling_s(message.receive_count))
+            return Outcome(ending=Ending.RETRY, reason=str(error), delay_s=delay_s)
+
+    def _settle(self, message: Message, outcomes: Sequence[Outcome]) -> bool:
+        waits = [outcome.delay_s for outcome in outcomes if outcome.ending is Ending.RETRY]
+        reasons = [outcome.reason for outcome in outcomes if outcome.ending is Ending.PARK]
+        try:
+            if reasons and not waits:
+                log.warning("message %s parked: %s", message.message_id, "; ".join(reasons))
+                park(self.parked, message, reason="; ".join(reasons), at_ms=self.pipeline.clock_ms())
+            if waits:
+                self.work.extend(message, visibility_timeout_s=max(waits))
+        except StepError as error:
+            log.warning("message %s comes back after its visibility timeout: %s", message.message_id, error)
+            return False
+        return not waits
+
+
+def _is_handled(future: Future[bool]) -> bool:
+    # What escaped the broad catch is no Exception (asyncio's CancelledError is none); its message comes back, too.
+    return future.done() and not future.cancelled() and future.exception() is None and future.result()

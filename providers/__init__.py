@@ -1,0 +1,1 @@
+"""One folder for each cloud: its adapters, its event parser, its deployment. No folder imports another."""
