@@ -1,0 +1,21 @@
+'use strict';
+
+/** Outputs of the stack (providers/aws/storage.yml) by the setting that Python reads. */
+const OUTPUT_OF = {
+  SLUICE_BUCKET: 'UploadBucketName',
+  SLUICE_LEDGER_TABLE: 'LedgerTableName',
+  SLUICE_WORK_QUEUE_URL: 'WorkQueueUrl',
+  SLUICE_PARKED_QUEUE_URL: 'ParkedQueueUrl',
+};
+
+/**
+ * The functions' settings, from the outputs of a deployed stack.
+ * @param {{OutputKey: string, OutputValue: string}[]} outputs
+ */
+function settingsFromOutputs(outputs) {
+  const valueOf = Object.fromEntries(outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
+  const settings = Object.entries(OUTPUT_OF).map(([setting, output]) => [setting, valueOf[output]]);
+  return { SLUICE_LOCAL_DIR: '', ...Object.fromEntries(settings) };
+}
+
+module.exports = { settingsFromOutputs };

@@ -1,0 +1,156 @@
+'use strict';
+
+// `sls put|ledger|parked|redrive`, `--cloud` for the framework's own commands, `sls invoke local` without a cloud, and
+// packages that are the same bytes on every machine.
+
+const { spawnSync } = require('node:child_process');
+const { existsSync } = require('node:fs');
+const path = require('node:path');
+const { declareOptions, pythonArguments, takePositionals } = require('../lib/command-line');
+const { settingsFromOutputs } = require('../lib/deployed');
+const { localEnvironment, withoutReferences } = require('../lib/local-run');
+
+const CLOUD = { cloud: { usage: 'Cloud to work on: a folder of providers/ (default: aws)', type: 'string' } };
+const DEPLOYED = { deployed: { usage: 'Work on the deployed stack instead of the embedded store', type: 'boolean' } };
+const JSON_OUTPUT = { json: { usage: 'Print JSON, with every field', type: 'boolean' } };
+
+const COMMANDS = {
+  put: {
+    usage: 'Upload a file, and print the event that the cloud sends: sls put FILE [--key KEY]',
+    lifecycleEvents: ['run'],
+    options: { key: { usage: "Key of the upload (default: the file's name)", type: 'string' }, ...DEPLOYED, ...CLOUD },
+  },
+  ledger: {
+    usage: 'Show what is recorded',
+    lifecycleEvents: ['run'],
+    options: {
+      ...JSON_OUTPUT,
+      current: { usage: 'Only the newest version of each key that is not deleted', type: 'boolean' },
+      ...DEPLOYED,
+      ...CLOUD,
+    },
+  },
+  parked: {
+    usage: 'Show the messages that were given up, and why',
+    lifecycleEvents: ['run'],
+    options: { ...JSON_OUTPUT, ...DEPLOYED, ...CLOUD },
+  },
+  redrive: {
+    usage: 'Return parked messages to the work queue: sls redrive ID..., or sls redrive --all',
+    lifecycleEvents: ['run'],
+    options: { all: { usage: 'All parked messages', type: 'boolean' }, ...DEPLOYED, ...CLOUD },
+  },
+};
+
+/** The framework's commands that get --cloud. (--param cloud=X works with every command.) */
+const WITH_CLOUD = [
+  'deploy',
+  'deploy function',
+  'deploy list',
+  'deploy list functions',
+  'info',
+  'invoke',
+  'invoke local',
+  'logs',
+  'metrics',
+  'package',
+  'print',
+  'remove',
+  'rollback',
+  'rollback function',
+];
+
+/** The framework's commands that run a function on this machine. */
+const RUN_LOCALLY = ['invoke local', 'wsgi serve'];
+
+module.exports = class Sluice {
+  /**
+   * @param {object} serverless
+   * @param {Record<string, any>} options  Filled by the framework after the constructor.
+   */
+  constructor(serverless, options) {
+    this.serverless = serverless;
+    this.options = options;
+    this.commands = { ...declareOptions(WITH_CLOUD, CLOUD), ...COMMANDS };
+    this.hooks = {
+      initialize: () => this.prepareLocalRun(),
+      'before:package:createDeploymentArtifacts': () => this.preparePackaging(),
+      'before:deploy:function:packageFunction': () => this.preparePackaging(),
+      ...Object.fromEntries(Object.keys(COMMANDS).map((name) => [`${name}:run`, () => this.runPython(name)])),
+    };
+
+    const { argv, positionals } = takePositionals(process.argv.slice(2), ['put', 'redrive']);
+    process.argv.splice(2, Infinity, ...argv);
+    this.positionals = positionals;
+
+    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'; // package.json states which Node we need
+  }
+
+  /** Run one of our commands. Python prints results and errors; we pass on its exit status. */
+  async runPython(command) {
+    const { deployed, ...declared } = COMMANDS[command].options;
+    const options = Object.fromEntries(Object.keys(declared).map((name) => [name, this.options[name]]));
+    const env = this.options.deployed
+      ? await this.deployedEnvironment()
+      : localEnvironment(this.serverless.serviceDir, this.cloud, process.env);
+    const { status, error } = spawnSync(
+      this.inProject('.venv/bin/python'),
+      pythonArguments(command, { ...options, cloud: this.cloud }, this.positionals),
+      { stdio: 'inherit', env: { ...process.env, ...env } },
+    );
+    if (error) throw error;
+    process.exitCode = status ?? 1;
+  }
+
+  /** Where the deployed stack's bucket, table and queues are, and who asks. */
+  async deployedEnvironment() {
+    const { DescribeStacksCommand } = require('@aws-sdk/client-cloudformation'); // slow to load, and seldom needed
+    const provider = this.serverless.getProvider('aws');
+    const client = await provider.getCloudFormationClient();
+    const name = provider.naming.getStackName();
+    const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: name })).catch((error) => {
+      throw new this.serverless.classes.Error(`Cannot read stack "${name}": ${error.message}`, 'SLUICE_NO_STACK');
+    });
+    const profile = this.options['aws-profile'];
+    return {
+      ...settingsFromOutputs(Stacks[0].Outputs),
+      AWS_DEFAULT_REGION: provider.getRegion(),
+      ...(profile ? { AWS_PROFILE: profile } : {}),
+    };
+  }
+
+  /**
+   * Functions that run here get no reference to a deployed stack, and credentials that no cloud accepts, so that a local run
+   * cannot reach a real account.
+   */
+  prepareLocalRun() {
+    const { processedInput, service, serviceDir } = this.serverless;
+    if (!RUN_LOCALLY.includes(processedInput.commands.join(' '))) return;
+
+    this.inProject('.venv/bin/python');
+    for (const owner of [service.provider, ...Object.values(service.functions)]) {
+      owner.environment = withoutReferences(owner.environment);
+    }
+    Object.assign(process.env, localEnvironment(serviceDir, this.cloud, process.env));
+    for (const name of ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE', 'AWS_SESSION_TOKEN']) delete process.env[name];
+    Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' });
+  }
+
+  /** The zip keeps file modes, so they must not depend on who packages. */
+  preparePackaging() {
+    this.inProject('.venv/bin/python');
+    this.inProject(`build/wheels/${this.cloud}`);
+    process.umask(0o022);
+  }
+
+  get cloud() {
+    return this.serverless.service.custom.cloud;
+  }
+
+  /** The absolute path of something that `make setup` makes. */
+  inProject(relativePath) {
+    const found = path.join(this.serverless.serviceDir, relativePath);
+    if (existsSync(found)) return found;
+    throw new this.serverless.classes.Error(`${relativePath} is missing: run "make setup".`, 'SLUICE_NOT_SET_UP');
+  }
+};

@@ -1,0 +1,110 @@
+"""What a newcomer does first: put, invoke, look, on the embedded store and through the Serverless command line."""
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers import cli
+from tests.e2e.bucket import ROOT
+
+Sls = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def sls(tmp_path: Path) -> Sls:
+    """Run `sls` with an embedded store of this test's own."""
+    environment = {**os.environ, "SLUICE_LOCAL_DIR": str(tmp_path / "store"), "NO_COLOR": "1"}
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [str(ROOT / "node_modules/.bin/sls"), *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+def put_and_invoke(sls: Sls, tmp_path: Path, content: bytes, key: str) -> dict[str, Any]:
+    """Put a file under a key, invoke `process` with the event; gives the one record."""
+    file, event = tmp_path / "file", tmp_path / "event.json"
+    file.write_bytes(content)
+    put = sls("put", str(file), "--cloud", "aws", f"--key={key}")
+    assert put.returncode == 0, put.stderr
+    event.write_text(put.stdout)
+    invoked = sls("invoke", "local", "--cloud", "aws", "-f", "process", "--path", str(event))
+    assert invoked.returncode == 0, invoked.stdout + invoked.stderr
+    assert json.loads(invoked.stdout[invoked.stdout.index("{") :]) == {"batchItemFailures": []}
+    [record] = json.loads(sls("ledger", "--json").stdout)["records"]
+    return dict(record)
+
+
+@pytest.mark.parametrize("key", ["a+b %2B/..x", "🦥", "k" * 1024, "../../x", "-x"], ids=lambda key: key[:12])
+def test_hostile_keys_and_empty_files(sls: Sls, tmp_path: Path, key: str) -> None:
+    """A file under a hostile key, here an empty one, is recorded under exactly that key."""
+    record = put_and_invoke(sls, tmp_path, b"", key)
+
+    assert (record["key"], record["state"], record["size_bytes"]) == (key, "recorded", 0)
+    assert record["sha256"] == hashlib.sha256(b"").hexdigest()
+
+
+def test_second_invoke_changes_nothing(sls: Sls, tmp_path: Path) -> None:
+    """The same event again leaves the ledger as it is."""
+    record = put_and_invoke(sls, tmp_path, b"%PDF-1.7\n", "a.pdf")
+
+    again = sls("invoke", "local", "--cloud", "aws", "-f", "process", "--path", str(tmp_path / "event.json"))
+
+    assert again.returncode == 0
+    assert json.loads(sls("ledger", "--json").stdout)["records"] == [record]
+    assert record["content_type"] == "application/pdf"
+
+
+def test_what_cannot_be_read_is_parked_and_comes_back(sls: Sls, tmp_path: Path) -> None:
+    """A message that means nothing is kept with its reason; redrive gives it back as an event."""
+    event = tmp_path / "event.json"
+    event.write_text('{"hello": 1}')
+
+    sls("invoke", "local", "-f", "process", "--path", str(event))
+
+    [parked] = json.loads(sls("parked", "--json").stdout)["parked"]
+    assert json.loads(parked["body"]) == {"hello": 1}
+    assert "Records" in parked["reason"]
+    redriven = json.loads(sls("redrive", parked["parked_id"]).stdout)
+    assert redriven["Records"][0]["body"] == parked["body"]
+    assert json.loads(sls("parked", "--json").stdout)["parked"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["put", "/no/such/file"], "cannot read /no/such/file: No such file or directory"),
+        (["put", __file__, "--key", "k" * 1025], "--key must have 1 to 1024 bytes of UTF-8; this one has 1025"),
+        (["put", __file__, "--key", ""], "--key must have 1 to 1024 bytes of UTF-8; this one has 0"),
+        (["redrive"], "give --all"),
+        (["redrive", "no-such-id"], "not parked: no-such-id"),
+    ],
+)
+def test_mistakes_are_told_with_their_remedy(
+    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistake gives one line that names what is wrong, and a status that is not 0."""
+    import handlers.aws
+
+    monkeypatch.setenv("SLUICE_LOCAL_DIR", str(tmp_path))
+    handlers.aws.connect.cache_clear()
+
+    status = cli.main(arguments)
+
+    handlers.aws.connect.cache_clear()
+    assert status == 1
+    assert says in capsys.readouterr().err
+
+
+def test_hostile_key_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Control characters of a key or a reason are not printed as they are."""
+    cli.print_table(("key",), [("red \x1b[31m alert",)])
+
+    assert "\x1b" not in capsys.readouterr().out
