@@ -1,0 +1,170 @@
+"""The deployment on a local Azure: storage emulated, events by a stand-in, `process` in Microsoft's runtime."""
+
+import io
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from azure.core.exceptions import AzureError
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
+
+from drills.azure.azurite import Azurite
+from drills.azure.event_grid import EventGrid
+from drills.azure.functions_host import FunctionsHost
+from providers.azure.account import Service, read_account
+from providers.azure.object_store import BlobObjectStore
+from providers.azure.package import write_root
+from providers.azure.rest import Storage
+
+BUCKET, TABLE, WORK_QUEUE, PARKED_QUEUE = "uploads", "ledger", "work", "parked"
+_CLIENT: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 2, "read_timeout": 30}
+
+
+class LocalAzure:
+    """Everything between an upload to the container and its row in the table. Between `start` and `stop` it works.
+
+    Attributes:
+        host: Runs `process`; stop it to hold messages back.
+        environment: What `process` sees; also lets other programs, such as the operator's command, reach it.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        task_root: Path,
+        timeout_s: int = 60,
+        batch_count: int = 4,
+        lock_s: int = 600,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Describe a local Azure; its data and logs live in `folder`, the function's code in `task_root`."""
+        self.azurite = Azurite(folder)
+        self._folder, self._task_root = folder, task_root
+        self._timeout_s, self._batch_count, self._lock_s = timeout_s, batch_count, lock_s
+        self._settings = dict(settings or {})
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start everything, create the resources, and start to work off the queue."""
+        self.azurite.start()
+        try:
+            self._connect()
+            self.event_grid.start()
+            self._create_resources()
+            self.host.start()
+        except BaseException:
+            self.azurite.stop()
+            raise
+
+    def stop(self) -> None:
+        """Finish what runs, and stop everything that was started."""
+        try:
+            self.host.stop()
+            self.event_grid.stop()
+        finally:
+            for client in (self.blobs, self.queues, self.tables, self._work, self._parked):
+                client.close()
+            self.azurite.stop()
+
+    def restart(self) -> None:
+        """Take all storage services away for a moment; data and addresses stay, warm functions stay."""
+        self.azurite.stop()
+        self.azurite.start()
+
+    def send(self, body: str) -> None:
+        """Put a message into the work queue, in base64, as Event Grid does.
+
+        Raises:
+            OSError: It was not accepted.
+        """
+        try:
+            self._work.send_message(body)
+        except AzureError as error:
+            raise OSError(str(error)) from error
+
+    def send_plain(self, body: str) -> None:
+        """Put a message into the work queue as plain text."""
+        with self.queues.get_queue_client(WORK_QUEUE) as queue:
+            queue.send_message(body)
+
+    @property
+    def work_count(self) -> int:
+        """Messages that wait or are being worked on."""
+        return int(self._work.get_queue_properties().approximate_message_count or 0)
+
+    @property
+    def parked_count(self) -> int:
+        return int(self._parked.get_queue_properties().approximate_message_count or 0)
+
+    def scan(self) -> list[dict[str, Any]]:
+        """Read the whole table, with Microsoft's client."""
+        with self.tables.get_table_client(TABLE) as table:
+            entities = list(table.list_entities())
+        return [{name: getattr(value, "value", value) for name, value in entity.items()} for entity in entities]
+
+    def put(self, key: str, body: bytes, *, metadata: dict[str, str] | None = None) -> int:
+        """Upload with Microsoft's client, in parts if it is large; returns when that began, in epoch ms."""
+        at_ms = time.time_ns() // 1_000_000
+        if ".." in key.split("/"):  # Microsoft's client sends such a name as a path, which the way there shortens
+            account = read_account(self.environment, setting="SLUICE_STORAGE")
+            client = Storage(account, Service.BLOB)
+            BlobObjectStore(bucket=BUCKET, client=client).put(key, io.BytesIO(body), size_bytes=len(body))
+            client.close()
+            return at_ms
+        with self.blobs.get_blob_client(BUCKET, key) as blob:
+            blob.upload_blob(body, overwrite=True, metadata=metadata, max_concurrency=1)
+        return at_ms
+
+    def _connect(self) -> None:
+        direct = self.azurite.connection_string()
+        self._work = QueueClient.from_connection_string(
+            direct, WORK_QUEUE, message_encode_policy=TextBase64EncodePolicy(), **_CLIENT
+        )
+        self._parked = QueueClient.from_connection_string(direct, PARKED_QUEUE, **_CLIENT)
+        self.queues = QueueServiceClient.from_connection_string(direct, **_CLIENT)
+        self.tables = TableServiceClient.from_connection_string(direct, **_CLIENT)
+        blob_port = self.azurite.ports[Service.BLOB]
+        self.event_grid = EventGrid(blob_port=blob_port, deliver=self.send)
+        published = self.azurite.connection_string(blob_port=self.event_grid.port)
+        self.blobs = BlobServiceClient.from_connection_string(
+            published, max_single_put_size=8 << 20, max_block_size=8 << 20, **_CLIENT
+        )
+        self.environment = {
+            "PATH": os.defpath,
+            "HOME": str(self._folder),
+            "SLUICE_CLOUD": "azure",
+            "SLUICE_BUCKET": BUCKET,
+            "SLUICE_LEDGER_TABLE": TABLE,
+            "SLUICE_WORK_QUEUE": WORK_QUEUE,
+            "SLUICE_PARKED_QUEUE": PARKED_QUEUE,
+            "SLUICE_STORAGE": published,
+            "SLUICE_TIMEOUT_S": str(self._timeout_s),
+            "PYTHON_THREADPOOL_THREAD_COUNT": str(self._batch_count),
+            **self._settings,
+        }
+
+    def _create_resources(self) -> None:
+        self.blobs.create_container(BUCKET).close()
+        self.tables.create_table(TABLE).close()
+        self._work.create_queue()
+        self._parked.create_queue()
+        app = self._folder / "app"
+        app.mkdir()
+        for name in ("core", "handlers", "providers"):
+            (app / name).symlink_to(self._task_root / name)
+        write_root(app, timeout_s=self._timeout_s, batch_count=self._batch_count)
+        self.host = FunctionsHost(app, environment=self.environment, log_folder=self._folder, lock_s=self._lock_s)

@@ -1,0 +1,169 @@
+"""A storage account: where its services are, and how requests to them are signed.
+
+Sources: "Authorize with Shared Key", "Configure Azure Storage connection strings" (Azure Storage), "Use managed
+identities for App Service and Azure Functions" (its REST endpoint), "Manage connections in Azure Functions" for the
+names of the settings.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Lock
+from typing import Protocol
+from urllib.parse import quote
+
+from core.errors import ProviderUnusableError, TransientError
+
+_TOKEN_TIMEOUT_S = 5
+_TOKEN_MARGIN_S = 300  # the endpoint itself keeps a token until 5 minutes before its end
+
+
+class Service(StrEnum):
+    """The parts of a storage account that we use, as they stand in host names."""
+
+    BLOB = "blob"
+    QUEUE = "queue"
+    TABLE = "table"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request to sign. `path` is encoded as it is sent; `query` is not encoded."""
+
+    service: Service
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+class Credential(Protocol):
+    """Gives the Authorization header of a request."""
+
+    def authorization(self, call: Call) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A storage account, its services' URLs without a slash at the end."""
+
+    name: str
+    urls: Mapping[Service, str]
+    credential: Credential
+
+
+class SharedKey:
+    """Signs with one of the account's two keys."""
+
+    def __init__(self, *, account: str, key: str) -> None:
+        self.account = account
+        self._key = base64.b64decode(key)
+
+    def authorization(self, call: Call) -> str:
+        resource = f"/{self.account}{call.path}"
+        if call.service is Service.TABLE:
+            comp = f"?comp={call.query['comp']}" if "comp" in call.query else ""
+            text = f"{call.headers['x-ms-date']}\n{resource}{comp}"
+            return f"SharedKeyLite {self.account}:{self.sign(text)}"
+        headers = {name.lower(): value for name, value in call.headers.items()}
+        length = headers.get("content-length", "")
+        lines = [
+            call.method,
+            headers.get("content-encoding", ""),
+            headers.get("content-language", ""),
+            "" if length == "0" else length,
+            headers.get("content-md5", ""),
+            headers.get("content-type", ""),
+            "",  # x-ms-date stands for Date
+            headers.get("if-modified-since", ""),
+            headers.get("if-match", ""),
+            headers.get("if-none-match", ""),
+            headers.get("if-unmodified-since", ""),
+            headers.get("range", ""),
+            *(f"{name}:{value.strip()}" for name, value in sorted(headers.items()) if name.startswith("x-ms-")),
+            resource,
+            *(f"{name.lower()}:{value}" for name, value in sorted(call.query.items())),
+        ]
+        signature = self.sign("\n".join(lines))
+        return f"SharedKey {self.account}:{signature}"
+
+    def sign(self, text: str) -> str:
+        return base64.b64encode(hmac.digest(self._key, text.encode(), hashlib.sha256)).decode()
+
+
+class ManagedIdentity:
+    """Shows tokens of the function's own identity: fetched when needed, kept until shortly before their end."""
+
+    def __init__(self, *, endpoint: str, header: str, client_id: str = "") -> None:
+        """`endpoint` and `header` are App Service's IDENTITY_ENDPOINT and IDENTITY_HEADER."""
+        client = f"&client_id={quote(client_id, safe='')}" if client_id else ""
+        self._url = f"{endpoint}?api-version=2019-08-01&resource=https%3A%2F%2Fstorage.azure.com%2F{client}"
+        self._header = header
+        self._lock = Lock()
+        self._token = ""
+        self._ends_at_s = 0.0
+
+    def authorization(self, call: Call) -> str:
+        with self._lock:
+            if time.time() > self._ends_at_s - _TOKEN_MARGIN_S:
+                self._fetch()
+            return f"Bearer {self._token}"
+
+    def _fetch(self) -> None:
+        request = urllib.request.Request(self._url, headers={"X-IDENTITY-HEADER": self._header})  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=_TOKEN_TIMEOUT_S) as answer:  # noqa: S310
+                found = json.load(answer)
+            self._token, self._ends_at_s = str(found["access_token"]), float(found["expires_on"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if time.time() < self._ends_at_s:
+                return  # the old one is still good
+            raise TransientError(f"Azure managed identity: no token ({type(error).__name__})") from error
+
+
+def read_account(env: Mapping[str, str], *, setting: str) -> Account:
+    """The account of a connection, in the settings that Azure Functions itself reads.
+
+    Either `setting` is a connection string; or `setting`__accountName names the account, and the function's own
+    identity is used (`setting`__clientId chooses one of several).
+
+    Raises:
+        ProviderUnusableError: The settings are missing or make no sense.
+    """
+    text = env.get(setting, "")
+    if text:
+        return _from_connection_string(text, setting=setting)
+    name = env.get(f"{setting}__accountName", "")
+    endpoint = env.get("IDENTITY_ENDPOINT", "")
+    if not name:
+        raise ProviderUnusableError(f"neither {setting} nor {setting}__accountName is set")
+    if not endpoint:
+        raise ProviderUnusableError(f"{setting}__accountName is set, but this machine has no managed identity")
+    identity = ManagedIdentity(
+        endpoint=endpoint, header=env.get("IDENTITY_HEADER", ""), client_id=env.get(f"{setting}__clientId", "")
+    )
+    return Account(name=name, urls=_urls("https", name, "core.windows.net", {}), credential=identity)
+
+
+def _from_connection_string(text: str, *, setting: str) -> Account:
+    parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+    try:
+        name, key = parts["AccountName"], SharedKey(account=parts["AccountName"], key=parts["AccountKey"])
+    except (KeyError, ValueError) as error:
+        raise ProviderUnusableError(f"{setting} is no connection string with AccountName and AccountKey") from error
+    protocol = parts.get("DefaultEndpointsProtocol", "https")
+    urls = _urls(protocol, name, parts.get("EndpointSuffix", "core.windows.net"), parts)
+    return Account(name=name, urls=urls, credential=key)
+
+
+def _urls(protocol: str, name: str, suffix: str, given: Mapping[str, str]) -> dict[Service, str]:
+    return {
+        service: given.get(f"{service.capitalize()}Endpoint", f"{protocol}://{name}.{service}.{suffix}").rstrip("/")
+        for service in Service
+    }
