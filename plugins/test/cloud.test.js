@@ -2,8 +2,9 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
-const { test } = require('node:test');
+const { after, test } = require('node:test');
 const { chooseCloud, listClouds, checkCloud } = require('../lib/cloud');
 const { makeProject, sls } = require('./project');
 
@@ -23,10 +24,10 @@ test('the command line chooses the cloud in every form, before $CLOUD, before aw
 });
 
 test('a cloud is a folder of providers/ with a serverless.yml', () => {
-  const folder = path.join(makeProject(), 'providers');
-  fs.mkdirSync(path.join(folder, 'gcp'));
-  fs.writeFileSync(path.join(folder, 'gcp/serverless.yml'), '');
-  fs.mkdirSync(path.join(folder, 'unfinished'));
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-providers-'));
+  after(() => fs.rmSync(folder, { recursive: true }));
+  for (const name of ['gcp', 'aws', 'unfinished']) fs.mkdirSync(path.join(folder, name));
+  for (const name of ['gcp', 'aws']) fs.writeFileSync(path.join(folder, name, 'serverless.yml'), '');
 
   assert.deepEqual(listClouds(folder), ['aws', 'gcp']);
 });
