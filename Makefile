@@ -32,7 +32,7 @@ template: setup .venv-checkov/.done ## Package for AWS and judge the CloudFormat
 	$(BIN)/cfn-lint --config-file providers/aws/.cfnlintrc .serverless/cloudformation-template-update-stack.json
 	.venv-checkov/bin/checkov --config-file providers/aws/.checkov.yml --file .serverless/cloudformation-template-update-stack.json
 
-bench: setup ## Compare cold start, warm time and memory with the tutorials' handler and with Powertools
+bench: setup ## Compare cold start, warm time and memory on each local cloud with the tutorials' handlers (AWS: also Powertools)
 	$(BIN)/python -m drills.bench
 
 setup: .venv/.done node_modules/.done build/wheels/.done ## Install what the lock files pin (does nothing when nothing changed)
@@ -67,6 +67,8 @@ lock: .venv/.done ## Pin the newest versions that requirements*.txt and package.
 	$(BIN)/uv pip compile $(LOCK) --upgrade --no-deps --python-version 3.13 -o requirements-azure-runtime.lock requirements-azure-runtime.txt
 	$(BIN)/uv pip compile $(LOCK) --python-version 3.13 --constraint requirements.lock \
 	  -o providers/aws/requirements.lock providers/aws/requirements.txt
+	for cloud in gcp azure; do $(BIN)/uv pip compile $(LOCK) --python-version 3.13 --python-platform x86_64-manylinux2014 \
+	  --constraint requirements.lock -o providers/$$cloud/requirements.lock providers/$$cloud/requirements.txt || exit 1; done
 	npm update --package-lock-only
 
 .PHONY: help drill test check lint format template bench setup lock

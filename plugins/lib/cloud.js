@@ -7,6 +7,7 @@ const { readdirSync, existsSync } = require('node:fs');
 const path = require('node:path');
 
 const DEFAULT_CLOUD = 'aws';
+const LOCAL = 'local';
 
 /**
  * The cloud that the command line names, else $CLOUD, else the default.
@@ -15,6 +16,7 @@ const DEFAULT_CLOUD = 'aws';
  * @returns {string}
  */
 function chooseCloud(argv, env) {
+  if (argv[0] === LOCAL) return DEFAULT_CLOUD; // `sls local` is about several; its --cloud is a list
   for (const [index, argument] of argv.entries()) {
     const [, named] = argument.match(/^--(?:cloud|param=cloud)=(.*)$/) ?? [];
     if (named !== undefined) return named;

@@ -2,6 +2,21 @@
 
 const path = require('node:path');
 
+/** Where the clouds' libraries look for a real account. */
+const CREDENTIALS = [
+  ...['AWS_PROFILE', 'AWS_DEFAULT_PROFILE', 'AWS_SESSION_TOKEN'],
+  'GOOGLE_APPLICATION_CREDENTIALS',
+  ...['IDENTITY_ENDPOINT', 'IDENTITY_HEADER', 'MSI_ENDPOINT', 'MSI_SECRET'],
+];
+
+/** Takes the place of what they would find on their own. */
+const NO_ACCOUNT = {
+  AWS_ACCESS_KEY_ID: 'local',
+  AWS_SECRET_ACCESS_KEY: 'local',
+  CLOUDSDK_CONFIG: '/nonexistent', // the login of gcloud
+  NO_GCE_CHECK: 'true', // a metadata server
+};
+
 /**
  * Environment for running Python here, on the embedded store.
  *
@@ -26,4 +41,4 @@ function withoutReferences(environment = {}) {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => typeof value !== 'object'));
 }
 
-module.exports = { localEnvironment, withoutReferences };
+module.exports = { CREDENTIALS, NO_ACCOUNT, localEnvironment, withoutReferences };

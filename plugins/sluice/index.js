@@ -1,14 +1,16 @@
 'use strict';
 
-// `sls put|ledger|parked|redrive`, `--cloud` for the framework's own commands, `sls invoke local` without a cloud, and
-// packages that are the same bytes on every machine.
+// `sls put|ledger|parked|redrive`, `sls local up`, `--cloud` for the framework's own commands, `sls invoke local` without a
+// cloud, and packages that are the same bytes on every machine.
 
 const { spawnSync } = require('node:child_process');
 const { existsSync } = require('node:fs');
 const path = require('node:path');
+const { listClouds } = require('../lib/cloud');
 const { declareOptions, pythonArguments, takePositionals } = require('../lib/command-line');
 const { settingsFromOutputs } = require('../lib/deployed');
-const { localEnvironment, withoutReferences } = require('../lib/local-run');
+const { localCloudsArguments, runUntilStopped } = require('../lib/local-clouds');
+const { CREDENTIALS, NO_ACCOUNT, localEnvironment, withoutReferences } = require('../lib/local-run');
 
 const CLOUD = { cloud: { usage: 'Cloud to work on: a folder of providers/ (default: aws)', type: 'string' } };
 const DEPLOYED = { deployed: { usage: 'Work on the deployed stack instead of the embedded store', type: 'boolean' } };
@@ -42,6 +44,15 @@ const COMMANDS = {
   },
 };
 
+const LOCAL_UP = {
+  usage: 'Start local clouds, and keep them until Ctrl-C',
+  lifecycleEvents: ['run'],
+  options: {
+    cloud: { usage: 'Clouds to start, separated by commas (default: all)', type: 'string' },
+    json: { usage: 'Print one line of JSON for each cloud that is ready', type: 'boolean' },
+  },
+};
+
 /** The framework's commands that get --cloud. (--param cloud=X works with every command.) */
 const WITH_CLOUD = [
   'deploy',
@@ -71,11 +82,13 @@ module.exports = class Sluice {
   constructor(serverless, options) {
     this.serverless = serverless;
     this.options = options;
-    this.commands = { ...declareOptions(WITH_CLOUD, CLOUD), ...COMMANDS };
+    const local = { usage: 'Clouds on this machine', type: 'container', commands: { up: LOCAL_UP } };
+    this.commands = { ...declareOptions(WITH_CLOUD, CLOUD), ...COMMANDS, local };
     this.hooks = {
       initialize: () => this.prepareLocalRun(),
       'before:package:createDeploymentArtifacts': () => this.preparePackaging(),
       'before:deploy:function:packageFunction': () => this.preparePackaging(),
+      'local:up:run': () => this.startLocalClouds(),
       ...Object.fromEntries(Object.keys(COMMANDS).map((name) => [`${name}:run`, () => this.runPython(name)])),
     };
 
@@ -102,8 +115,19 @@ module.exports = class Sluice {
     process.exitCode = status ?? 1;
   }
 
+  /** Python prints where they are, and ends when we are asked to end. */
+  async startLocalClouds() {
+    const python = this.inProject('.venv/bin/python');
+    const argv = localCloudsArguments(this.options, listClouds(), (message) => this.refuse(message));
+    process.exitCode = await runUntilStopped(python, argv, this.serverless.serviceDir);
+  }
+
   /** Where the deployed stack's bucket, table and queues are, and who asks. */
   async deployedEnvironment() {
+    if (this.cloud !== 'aws') {
+      const settings = 'SLUICE_BUCKET and the other settings of the deployed function';
+      this.refuse(`--deployed is not built yet for ${this.cloud}: set ${settings}, and SLUICE_LOCAL_DIR='', and leave it out.`);
+    }
     const { DescribeStacksCommand } = require('@aws-sdk/client-cloudformation'); // slow to load, and seldom needed
     const provider = this.serverless.getProvider('aws');
     const client = await provider.getCloudFormationClient();
@@ -132,15 +156,19 @@ module.exports = class Sluice {
       owner.environment = withoutReferences(owner.environment);
     }
     Object.assign(process.env, localEnvironment(serviceDir, this.cloud, process.env));
-    for (const name of ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE', 'AWS_SESSION_TOKEN']) delete process.env[name];
-    Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' });
+    for (const name of CREDENTIALS) delete process.env[name];
+    Object.assign(process.env, NO_ACCOUNT);
   }
 
   /** The zip keeps file modes, so they must not depend on who packages. */
   preparePackaging() {
     this.inProject('.venv/bin/python');
-    this.inProject(`build/wheels/${this.cloud}`);
+    if (this.cloud === 'aws') this.inProject('build/wheels/aws'); // the others install on their side
     process.umask(0o022);
+  }
+
+  refuse(message) {
+    throw new this.serverless.classes.Error(message, 'SLUICE_INVALID_OPTION');
   }
 
   get cloud() {

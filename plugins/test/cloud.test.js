@@ -16,6 +16,7 @@ test('the command line chooses the cloud in every form, before $CLOUD, before aw
     [['deploy', '--param=cloud=gcp'], {}, 'gcp'],
     [['deploy', '--param', 'timeout_s=3', '--param=cloud=gcp'], {}, 'gcp'],
     [['put', 'cloud=gcp'], {}, 'aws'],
+    [['local', 'up', '--cloud', 'aws,gcp'], { CLOUD: 'gcp,azure' }, 'aws'],
     [['deploy'], { CLOUD: 'azure' }, 'azure'],
     [['deploy'], { CLOUD: '' }, 'aws'],
   ];
@@ -40,6 +41,6 @@ test('sls shows that line, and no stack', () => {
   const { status, stdout } = sls(makeProject(), ['print', '--cloud', 'nope']);
 
   assert.equal(status, 1);
-  assert.match(stdout, /Unknown cloud "nope"\. Possible: aws\.\n/);
+  assert.match(stdout, /Unknown cloud "nope"\. Possible: aws, azure, gcp\.\n/);
   assert.doesNotMatch(stdout, /^ +at /m);
 });

@@ -97,3 +97,10 @@ test('without .venv the error says what to do', () => {
   assert.equal(status, 1);
   assert.equal(stdout, 'Error:\n.venv/bin/python is missing: run "make setup".\n');
 });
+
+test('--deployed says what to do where it is not built yet', () => {
+  const { status, stdout } = sls(makeProject(), ['ledger', '--deployed', '--cloud', 'gcp']);
+
+  assert.equal(status, 1);
+  assert.match(stdout, /not built yet for gcp: set SLUICE_BUCKET .* and SLUICE_LOCAL_DIR='', and leave it out\.\n/);
+});

@@ -11,6 +11,9 @@ const path = require('node:path');
 const ROOT = path.join(__dirname, '../..');
 const SLS = path.join(ROOT, 'node_modules/osls/bin/serverless.js');
 
+const folders = [];
+process.once('exit', () => folders.forEach((folder) => fs.rmSync(folder, { recursive: true })));
+
 /**
  * Copy what the framework reads. It is removed when the tests end.
  * @param {Record<string, string>} [files]  More files, by relative path; a file of the copy is overwritten.
@@ -18,7 +21,7 @@ const SLS = path.join(ROOT, 'node_modules/osls/bin/serverless.js');
  */
 function makeProject(files = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice test ')); // with a space: paths are not ours to choose
-  process.once('exit', () => fs.rmSync(folder, { recursive: true }));
+  folders.push(folder);
   for (const name of ['serverless.yml', 'package.json', 'plugins', 'providers', 'core', 'handlers']) {
     fs.cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
   }

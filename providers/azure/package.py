@@ -1,10 +1,32 @@
 """The two files that Azure Functions wants at the root of a package, beside the folders of the project."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
-# A name in `handlers` would not do: the runtime looks for exactly one FunctionApp in a module of this name.
-FUNCTION_APP = "from handlers.azure_app import app\n\n__all__ = ['app']\n"
+# A name in `handlers` would not do: the runtime looks for exactly one FunctionApp in a module of this name. The API is
+# imported when it is called, because a cold start of `process` should not pay for it. Not Azure's own WsgiMiddleware:
+# it makes an exception of every answer from 500 on, so that our 503 would arrive as a 500 without body and headers.
+FUNCTION_APP = """\
+import azure.functions as func
+
+from handlers.azure_app import app
+
+__all__ = ["app"]
+
+
+@app.function_name("api")
+@app.route("{*path}", trigger_arg_name="request", methods=list(func.HttpMethod), auth_level=func.AuthLevel.FUNCTION)
+def api(request: func.HttpRequest) -> func.HttpResponse:
+    from urllib.parse import urlsplit
+
+    from handlers.api import app as wsgi_app
+    from werkzeug.test import Client
+
+    url, body, headers = urlsplit(request.url), request.get_body(), dict(request.headers)
+    answer = Client(wsgi_app).open(url.path, query_string=url.query, method=request.method, headers=headers, data=body)
+    return func.HttpResponse(answer.data, status_code=answer.status_code, headers=dict(answer.headers))
+"""
 
 # A backstop, far above the tries of an upload: outages are waited out in the queue, and each wait is a receive.
 MAX_DEQUEUE_COUNT = 100
@@ -34,7 +56,12 @@ def host_json(*, timeout_s: int, batch_count: int) -> str:
     return json.dumps(settings, indent=2)
 
 
+def root_files(*, timeout_s: int, batch_count: int) -> Mapping[str, str]:
+    """Name and text of each file."""
+    return {"function_app.py": FUNCTION_APP, "host.json": host_json(timeout_s=timeout_s, batch_count=batch_count)}
+
+
 def write_root(folder: Path, *, timeout_s: int, batch_count: int) -> None:
     """Write both files into a package's folder."""
-    (folder / "function_app.py").write_text(FUNCTION_APP)
-    (folder / "host.json").write_text(host_json(timeout_s=timeout_s, batch_count=batch_count))
+    for name, text in root_files(timeout_s=timeout_s, batch_count=batch_count).items():
+        (folder / name).write_text(text)

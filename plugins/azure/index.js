@@ -1,0 +1,43 @@
+'use strict';
+
+// The provider `azure`: Azure Functions on the Flex Consumption plan, which installs Python's packages itself ("remote build").
+
+const { makeProviderPlugin } = require('../lib/provider-plugin');
+const { ENVIRONMENT, HTTP, between, exactly, matching } = require('../lib/schema');
+
+const schema = {
+  provider: {
+    properties: {
+      runtime: { enum: ['python3.13'] }, // requirements.lock is made for it
+      region: matching(/^[a-z]+[0-9]?$/),
+      memory_mib: matching(/^(512|2048|4096)$/), // "Flex Consumption plan", instance sizes
+      timeout_s: between(3, 600), // a message is locked for ten minutes
+      environment: ENVIRONMENT,
+    },
+    required: ['runtime', 'region', 'timeout_s'],
+  },
+  function: {
+    properties: {
+      handler: { enum: ['handlers/azure.process', 'handlers/api.app'] }, // what providers/azure/package.py exports
+      description: { type: 'string' },
+      max_concurrency: between(1, 1000),
+      environment: ENVIRONMENT,
+    },
+    required: ['handler', 'events'],
+  },
+  functionEvents: {
+    queue: exactly({
+      name: matching(/^[a-z0-9](-?[a-z0-9]){2,62}$/), // "Naming Queues and Metadata" (Azure Storage documentation)
+      batch_count: between(1, 32), // "host.json", queues.batchSize
+    }),
+    http: HTTP,
+  },
+};
+
+/** What host.json says. It is of the whole app, so that the first queue speaks for all. */
+function packageSettings({ functions, provider }) {
+  const [queue] = Object.values(functions).flatMap(({ events }) => events.flatMap((event) => event.queue ?? []));
+  return { timeout_s: provider.timeout_s, batch_count: queue?.batch_count ?? 1 };
+}
+
+module.exports = makeProviderPlugin({ name: 'azure', title: 'Azure', schema, packageSettings });

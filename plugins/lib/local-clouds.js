@@ -1,0 +1,44 @@
+'use strict';
+
+// `sls local up`: Python keeps the clouds; the framework's process passes on what ends it.
+
+const { spawn } = require('node:child_process');
+const os = require('node:os');
+
+/** What asks a program to end. A terminal that is closed is one more way. */
+const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/**
+ * Arguments for Python: `-m drills.local_clouds up --cloud=aws,gcp --json`.
+ * @param {{cloud?: string, json?: boolean}} options
+ * @param {string[]} clouds  That exist.
+ * @param {(message: string) => never} refuse
+ */
+function localCloudsArguments({ cloud, json }, clouds, refuse) {
+  const unknown = (cloud ?? clouds[0]).split(',').filter((name) => !clouds.includes(name));
+  if (unknown.length) refuse(`Unknown cloud "${unknown.join(', ')}". Possible: ${clouds.join(', ')}.`);
+  return ['-m', 'drills.local_clouds', 'up', ...(cloud ? [`--cloud=${cloud}`] : []), ...(json ? ['--json'] : [])];
+}
+
+/**
+ * Run a program until it ends, and end it when we are asked to.
+ *
+ * It gets a session of its own: Ctrl-C reaches every program of the terminal's, and it would get the signal twice, the second
+ * time while it stops what it started.
+ * @returns {Promise<number>} Its exit status, as a shell tells it.
+ */
+function runUntilStopped(program, argv, cwd) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, argv, { cwd, stdio: 'inherit', detached: true });
+    const passOn = (signal) => child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal);
+    for (const signal of STOPPING) process.on(signal, passOn);
+    const done = (settle, value) => {
+      for (const signal of STOPPING) process.off(signal, passOn);
+      settle(value);
+    };
+    child.once('error', (error) => done(reject, error));
+    child.once('exit', (status, signal) => done(resolve, status ?? 128 + os.constants.signals[signal]));
+  });
+}
+
+module.exports = { localCloudsArguments, runUntilStopped };
