@@ -3,6 +3,7 @@
 `merge` is commutative, associative and idempotent, so ledgers may be exchanged in any order, any number of times.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -57,23 +58,33 @@ def _text(record: Record) -> str:
 def current_uploads(records: Iterable[Record]) -> list[Record]:
     """For each key the record of its newest version, by sequencer; nothing for a deleted key.
 
-    Order of arrival does not matter: a late create does not revive a deleted object.
+    Order of arrival does not matter: a late create does not revive a deleted object. Only a version whose sequencer is
+    unknown (a sweep found it) is compared by time: the sweep saw it as the newest, so it follows what stood then.
     """
     records = list(records)
     removed = {_version_of(record) for record in records if record.state is State.REMOVED}
-    newest: dict[tuple[str, str, str], Record] = {}
+    histories: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:
-        if _version_of(record) in removed:
-            continue
-        kept = newest.get(_key_of(record))
-        if kept is None or _place_of(kept) < _place_of(record):
-            newest[_key_of(record)] = record
-    return [record for record in newest.values() if record.state is not State.DELETED]
+        if _version_of(record) not in removed:
+            histories.setdefault(_key_of(record), []).append(record)
+    newest = [_newest(history) for history in histories.values()]
+    return [record for record in newest if record.state is not State.DELETED]
+
+
+def _newest(history: list[Record]) -> Record:
+    placed = sorted((record for record in history if record.upload.sequencer), key=_place_of)
+    unplaced = [record for record in history if not record.upload.sequencer]
+    return max(placed[-1:] + unplaced, key=_time_of)
 
 
 def _place_of(record: Record) -> tuple[str, int, str]:
-    # Sequencers may be equal or unknown; then anything will do that does not hang on the order of arrival.
+    # Sequencers may be equal; then anything will do that does not hang on the order of arrival.
     return record.upload.sequencer, record.recorded_at_ms, record.upload.upload_id
+
+
+def _time_of(record: Record) -> tuple[float, str, str]:
+    # What is not recorded yet is later than what is. Of equals, a known place counts.
+    return record.recorded_at_ms or math.inf, record.upload.sequencer, record.upload.upload_id
 
 
 def _key_of(record: Record) -> tuple[str, str, str]:

@@ -36,6 +36,7 @@ class ObjectInfo:
     Attributes:
         version: The same text that the cloud's event carries for this version.
         modified_at_ms: UTC epoch milliseconds, by the store's clock.
+        sequencer: As the cloud's event would carry it (`core.upload.Upload`), or "" where only the event does.
         derived_from: The id of the upload from which our own code made this object, or "". Listings do not carry it.
     """
 
@@ -43,6 +44,7 @@ class ObjectInfo:
     version: str
     size_bytes: int
     modified_at_ms: int = 0
+    sequencer: str = ""
     derived_from: str = ""
 
 

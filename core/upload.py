@@ -67,6 +67,11 @@ class Ignored:
 Notice = Upload | Deletion | Ignored
 
 
+def is_folder_marker(key: str, *, size_bytes: int | None) -> bool:
+    """Whether this is what consoles store to show an empty folder. It is no upload, for an event and for a sweep."""
+    return key.endswith("/") and size_bytes == 0
+
+
 def upload_id_of(*, cloud: str, bucket: str, key: str, version: str) -> str:
     """The id of an upload: deterministic, so that every sighting in every cloud gives the same one.
 

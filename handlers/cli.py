@@ -1,4 +1,4 @@
-"""The operator's commands. `npx sls put|ledger|parked|redrive` run them; `python -m handlers.cli --help` does as well.
+"""The operator's commands. `npx sls put|ledger|parked|redrive|sweep` run them, `python -m handlers.cli` does as well.
 
 With SLUICE_LOCAL_DIR they work on the embedded store, else on the cloud's own services, with the function's settings.
 Results go to standard output, everything else to standard error.
@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from core.merge import current_uploads
 from core.parking import Parked, list_parked, peek, redrive
 from core.ports import Cloud
 from core.record import Record, describe, from_fields
-from handlers.wiring import CLOUDS, connect
+from core.sweep import sweep
+from handlers.wiring import CLOUDS, clock_ms, connect
 
 _KEY_MAX_BYTES = 1024
 _PARKED_LIMIT = 1000
@@ -88,6 +90,35 @@ def redrive_parked(options: argparse.Namespace, cloud: Cloud) -> None:
     missing = set(options.ids) - {parked.parked_id for parked in returned}
     if missing:
         raise CommandError(f"not parked: {', '.join(sorted(missing))}")
+    if os.environ.get("SLUICE_LOCAL_DIR"):
+        _print_delivery(options.cloud, cloud)
+
+
+def sweep_bucket(options: argparse.Namespace, cloud: Cloud) -> None:
+    """Send the uploads whose event never came to the work queue."""
+    if options.min_age_s < 0:
+        raise CommandError(f"--min-age-s must be 0 or more seconds; this is {options.min_age_s}")
+    report = sweep(
+        cloud=options.cloud,
+        store=cloud.store,
+        ledger=cloud.ledger,
+        work=cloud.work,
+        clock_ms=clock_ms,
+        min_age_s=options.min_age_s,
+    )
+    if options.json:
+        counts = asdict(report)
+        del counts["after"]  # the whole bucket was swept
+        print(json.dumps(counts, indent=2))
+        return
+    print(
+        f"{report.listed_count} listed: {report.known_count} known, {report.young_count} too young to be missed, "
+        f"{report.sent_count} sent to the work queue",
+        file=sys.stderr,
+    )
+    if not report.sent_count:
+        return
+    print(f"the oldest of these has waited {report.oldest_delay_s} s for its event", file=sys.stderr)
     if os.environ.get("SLUICE_LOCAL_DIR"):
         _print_delivery(options.cloud, cloud)
 
@@ -161,6 +192,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("ids", nargs="*", help="ids of parked messages")
     command.add_argument("--all", action="store_true", help="all of them")
     command.set_defaults(run=redrive_parked)
+
+    command = commands.add_parser("sweep", parents=[common], help="find uploads whose event never came")
+    command.add_argument("--min-age-s", type=int, default=300, help="leave younger ones to their event (%(default)s)")
+    command.add_argument("--json", action="store_true", help="print the counts and the longest delay")
+    command.set_defaults(run=sweep_bucket)
     return parser
 
 

@@ -14,7 +14,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from core.errors import UploadRejectedError
 from core.ports import Message, ObjectInfo
-from core.upload import Deleted, Deletion, Ignored, Notice, Upload, upload_id_of
+from core.upload import Deleted, Deletion, Ignored, Notice, Upload, is_folder_marker, upload_id_of
 from core.work_item import from_payload, is_work_item
 from providers.aws.versions import etag_of, is_version_id, version_of
 
@@ -124,7 +124,7 @@ def _from_eventbridge(event: dict[str, Any]) -> Notice:
 
 def _uploaded(where: Any, thing: Any, key: str, version_field: str, etag_field: str) -> Notice:
     bucket, key, size_bytes = _bucket(where), _checked(key), _size_bytes(thing)
-    if key.endswith("/") and size_bytes == 0:
+    if is_folder_marker(key, size_bytes=size_bytes):
         return Ignored(reason="a folder's marker")
     version_id = _version_id(thing, version_field)
     version = version_of(version_id=version_id, etag="" if version_id else _required_text(thing, etag_field))

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from core.errors import UploadRejectedError
 from core.ports import Message, ObjectInfo
-from core.upload import Deleted, Deletion, Ignored, Notice, Upload, upload_id_of
+from core.upload import Deleted, Deletion, Ignored, Notice, Upload, is_folder_marker, upload_id_of
 from core.work_item import from_payload, is_work_item
 from providers.azure.message_text import decode
 from providers.azure.versions import is_version, version_of
@@ -73,6 +73,9 @@ def _from_event(event: Any) -> Notice:
     api = _text(data, "api")
     if api in _PLACEHOLDERS:
         return Ignored(reason=f"{api}: the file is still being written")
+    size_bytes = None if api == "SftpCommit" else _size_bytes(data)
+    if is_folder_marker(key, size_bytes=size_bytes):
+        return Ignored(reason="a folder's marker")
     version = version_of(_required_text(data, "eTag"))
     if not is_version(version):
         raise UploadRejectedError("data.eTag is no eTag of Azure Storage")
@@ -82,7 +85,7 @@ def _from_event(event: Any) -> Notice:
         bucket=bucket,
         key=key,
         version=version,
-        size_bytes=None if api == "SftpCommit" else _size_bytes(data),
+        size_bytes=size_bytes,
         sequencer=_sequencer(data),
     )
 

@@ -30,7 +30,9 @@ class StorageWorkQueue:
     def __init__(self, *, queue: str, client: Storage) -> None:
         self._queue = queue
         self._client = client
-        self._renewed: OrderedDict[str, str] = OrderedDict()  # the receipt that a message came with: its latest one
+        # A message and the receipt that it came with: its latest receipt. Azurite gives all messages of one answer the
+        # same receipt, and the documentation of Azure does not say that they differ.
+        self._renewed: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     def send(self, bodies: Sequence[str]) -> None:
         for body in bodies:
@@ -54,13 +56,13 @@ class StorageWorkQueue:
 
     def acknowledge(self, message: Message) -> None:
         self._settle("DELETE", message, query={}, operation="Delete Message")
-        self._renewed.pop(message.receipt, None)
+        self._renewed.pop((message.message_id, message.receipt), None)
 
     def extend(self, message: Message, *, visibility_timeout_s: int) -> None:
         query = {"visibilitytimeout": str(visibility_timeout_s)}
         receipt = self._settle("PUT", message, query=query, operation="Update Message")
         if receipt:
-            self._renewed[message.receipt] = receipt
+            self._renewed[message.message_id, message.receipt] = receipt
             while len(self._renewed) > _RENEWED_COUNT:
                 self._renewed.popitem(last=False)
 
@@ -97,7 +99,7 @@ class StorageWorkQueue:
         """Delete or update a message; gives its new receipt, "" if there is none."""
         if not message.receipt:
             return ""  # a direct invocation: no queue has it
-        query = query | {"popreceipt": self._renewed.get(message.receipt, message.receipt)}
+        query = query | {"popreceipt": self._renewed.get((message.message_id, message.receipt), message.receipt)}
         path = f"{self._messages}/{quote(message.message_id, safe='')}"
         try:
             answer = self._client.call(method, path, query=query)

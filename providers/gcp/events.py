@@ -14,9 +14,10 @@ from typing import Any
 
 from core.errors import UploadRejectedError
 from core.ports import Message, ObjectInfo
-from core.upload import Deleted, Deletion, Ignored, Notice, Upload, upload_id_of
+from core.upload import Deleted, Deletion, Ignored, Notice, Upload, is_folder_marker, upload_id_of
 from core.work_item import from_payload, is_work_item
 from providers.gcp.messages import messages_of, to_pull
+from providers.gcp.versions import sequencer_of
 
 __all__ = ["delivery_event", "messages_of", "notification_event", "parse"]
 
@@ -24,8 +25,6 @@ _CLOUD = "gcp"
 _KEY_MAX_BYTES = 1024
 _DEPTH_MAX = 5  # a notification in a message in a CloudEvent, and room for a redrive
 
-# Generations grow with every write of a key. They are 64-bit numbers, today of 16 digits.
-_SEQUENCER_CHARS = 20
 _NUMBER = re.compile(r"[0-9]{1,19}")
 
 _STORAGE_EVENT = re.compile(r"google\.(?:cloud\.)?storage\.object\.(?:v1\.)?(\w+)")
@@ -129,16 +128,16 @@ def _from_object(kind: str, stored: Mapping[str, Any], *, bucket: str, key: str,
             return _uploaded(stored, bucket=bucket, key=key, version=version)
         case "deleted":
             # The one version is gone, whether or not the key now has another.
-            return _deletion(Deleted.VERSION, bucket=bucket, key=key, version=version, sequencer=_sequencer(version))
+            return _deletion(Deleted.VERSION, bucket=bucket, key=key, version=version, sequencer=sequencer_of(version))
         case _:
             # After the version that was the last, and before any that may come: "…57" < "…57.1" < "…58".
-            sequencer = f"{_sequencer(version)}.1"
+            sequencer = f"{sequencer_of(version)}.1"
             return _deletion(Deleted.KEY, bucket=bucket, key=key, version="", sequencer=sequencer)
 
 
 def _uploaded(stored: Mapping[str, Any], *, bucket: str, key: str, version: str) -> Notice:
     size_bytes = int(_number(stored["size"], "size")) if "size" in stored else None
-    if key.endswith("/") and size_bytes == 0:
+    if is_folder_marker(key, size_bytes=size_bytes):
         return Ignored(reason="a folder's marker")
     return Upload(
         upload_id=upload_id_of(cloud=_CLOUD, bucket=bucket, key=key, version=version),
@@ -147,16 +146,12 @@ def _uploaded(stored: Mapping[str, Any], *, bucket: str, key: str, version: str)
         key=key,
         version=version,
         size_bytes=size_bytes,
-        sequencer=_sequencer(version),
+        sequencer=sequencer_of(version),
     )
 
 
 def _deletion(deleted: Deleted, *, bucket: str, key: str, version: str, sequencer: str) -> Deletion:
     return Deletion(deleted=deleted, cloud=_CLOUD, bucket=bucket, key=key, version=version, sequencer=sequencer)
-
-
-def _sequencer(version: str) -> str:
-    return version.rjust(_SEQUENCER_CHARS, "0")
 
 
 def _checked(key: str) -> str:

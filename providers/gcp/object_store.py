@@ -16,6 +16,7 @@ from core.ports import Absence, ObjectInfo, ObjectPage, OpenObject, PresignedPut
 from providers.gcp.clients import GoogleApi, read_json
 from providers.gcp.errors import CallError, translate
 from providers.gcp.signing import Signer, signed_url
+from providers.gcp.versions import sequencer_of
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -206,6 +207,7 @@ def _info(stored: Mapping[str, Any], *, derived_from: str = "") -> ObjectInfo:
         version=str(stored["generation"]),
         size_bytes=int(stored["size"]),
         modified_at_ms=round(datetime.fromisoformat(stored["timeCreated"]).timestamp() * 1000),
+        sequencer=sequencer_of(str(stored["generation"])),
         derived_from=derived_from,
     )
 

@@ -142,6 +142,22 @@ class WorkQueueContract:
         assert receive_one(queue).body == "short"
         assert list(receive(queue)) == []
 
+    def test_messages_of_one_answer_are_apart(self, queue: WorkQueue) -> None:
+        """What is done to one message does nothing to another that came with it, whatever their receipts are."""
+        queue.send([str(number) for number in range(4)])
+        messages = receive_all(queue, count=4)
+
+        for message in messages:
+            queue.extend(message, visibility_timeout_s=60)
+        for message in messages:
+            queue.extend(message, visibility_timeout_s=0)
+
+        again = receive_all(queue, count=4)
+        assert sorted(message.body for message in again) == ["0", "1", "2", "3"]
+        for message in again:
+            queue.acknowledge(message)
+        assert list(receive(queue, visibility_timeout_s=0)) == []
+
     def test_gone_message_takes_no_harm(self, queue: WorkQueue) -> None:
         """Acknowledging and extending what is gone does nothing."""
         queue.send(["body"])

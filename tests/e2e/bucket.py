@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 from core.record import Record, State, from_fields
 from drills.aws.cloud import LocalAws
@@ -27,6 +28,24 @@ class Bucket:
     def put(self, key: str, content: bytes, **options: Any) -> str:
         """Put an object; returns its versionId."""
         return self.aws.s3.put_object(Bucket=self.aws.bucket, Key=key, Body=content, **options)["VersionId"]
+
+    def put_unseen(self, key: str, content: bytes) -> None:
+        """Put an object whose event never comes: the bucket's notification is switched off meanwhile."""
+        where: Any = {"Bucket": self.aws.bucket}
+        settings = self.aws.s3.get_bucket_notification_configuration(**where)
+        del settings["ResponseMetadata"]
+        self.aws.s3.put_bucket_notification_configuration(**where, NotificationConfiguration={})
+        try:
+            self.put(key, content)
+        finally:
+            self.aws.s3.put_bucket_notification_configuration(**where, NotificationConfiguration=settings)
+
+    def send_event_of(self, record: Record) -> None:
+        """Send the event of a record's object, late or once more."""
+        upload = record.upload
+        found = {"key": quote_plus(upload.key), "size": upload.size_bytes, "versionId": upload.version}
+        thing = {"bucket": {"name": self.aws.bucket}, "object": found | {"sequencer": upload.sequencer or "0A"}}
+        self.send(notification({"eventName": "ObjectCreated:Put", "s3": thing}))
 
     def send(self, *bodies: str) -> None:
         """Put messages into the work queue, as somebody else would."""
@@ -56,6 +75,11 @@ class Bucket:
         """The most memory that any of the function's workers has held."""
         return max(environment.peak_rss_bytes or 0 for environment in self.aws.function.environments)
 
+    @property
+    def temporary_folder(self) -> Path:
+        """Where the function would keep files."""
+        return Path(self.aws.environment["TMPDIR"])
+
     def calls_of(self, record: Record) -> int:
         """How often the user's function was called for this upload."""
         calls = self.faults_folder / "calls"
@@ -77,3 +101,9 @@ class Bucket:
 def notification(*records: dict[str, Any]) -> str:
     """An S3 notification, as S3 writes it."""
     return json.dumps({"Records": [{**record, "eventSource": "aws:s3", "eventVersion": "2.1"} for record in records]})
+
+
+def peak_rss_bytes(pid: int) -> int:
+    """The most memory that a process has held."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))

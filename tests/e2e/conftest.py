@@ -1,4 +1,4 @@
-"""One local AWS for all end-to-end tests, as deployed but for shorter times, with logic that fails on demand."""
+"""One local cloud of each kind for all end-to-end tests, with shorter times, and logic that fails on demand."""
 
 import shutil
 import uuid
@@ -10,7 +10,12 @@ import pytest
 
 from drills.aws.cloud import LocalAws
 from drills.aws.declaration import read_declaration
+from drills.azure.cloud import LocalAzure
+from drills.gcp.cloud import PROJECT, FunctionSettings, LocalGcp
+from drills.gcp.google import storage_client
+from tests.e2e.azure_container import Container
 from tests.e2e.bucket import ATTEMPT_COUNT, ROOT, Bucket
+from tests.e2e.gcp_bucket import GcpBucket
 
 
 @pytest.fixture(scope="session")
@@ -44,10 +49,54 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory, task_root: Path, faults_
         yield running
 
 
+@pytest.fixture(scope="session")
+def local_azure(tmp_path_factory: pytest.TempPathFactory, task_root: Path, faults_folder: Path) -> Iterator[LocalAzure]:
+    """A running local Azure whose function stops after 6 s, and whose messages come back 7 s after a crash."""
+    settings = {
+        "SLUICE_ATTEMPT_COUNT": str(ATTEMPT_COUNT),
+        "SLUICE_LEASE_MARGIN_S": "1",
+        "FAULTS_FOLDER": str(faults_folder),
+        "TMPDIR": str(tmp_path_factory.mktemp("tmp")),
+    }
+    folder = tmp_path_factory.mktemp("azure")
+    with LocalAzure(folder=folder, task_root=task_root, timeout_s=6, lock_s=7, settings=settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def local_gcp(tmp_path_factory: pytest.TempPathFactory, task_root: Path, faults_folder: Path) -> Iterator[LocalGcp]:
+    """A running local Google Cloud whose function has 6 s and whose messages come back after 10 s, or after 1 to 4."""
+    short = {
+        "SLUICE_ATTEMPT_COUNT": str(ATTEMPT_COUNT),
+        "SLUICE_LEASE_MARGIN_S": "1",
+        "FAULTS_FOLDER": str(faults_folder),
+        "TMPDIR": str(tmp_path_factory.mktemp("tmp")),
+    }
+    settings = FunctionSettings(
+        timeout_s=6, ack_deadline_s=10, shortest_backoff_s=0.5, longest_backoff_s=2, environment=short
+    )
+    with LocalGcp(settings, folder=tmp_path_factory.mktemp("gcp"), task_root=task_root) as running:
+        yield running
+
+
 @pytest.fixture
 def bucket(local_aws: LocalAws, faults_folder: Path) -> Bucket:
     """The local AWS. Tests share it, so each uses keys of its own."""
     return Bucket(aws=local_aws, faults_folder=faults_folder)
+
+
+@pytest.fixture
+def container(local_azure: LocalAzure, faults_folder: Path) -> Container:
+    """The local Azure, shared likewise."""
+    return Container(azure=local_azure, faults_folder=faults_folder)
+
+
+@pytest.fixture
+def gcp_bucket(local_gcp: LocalGcp, faults_folder: Path) -> Iterator[GcpBucket]:
+    """The local Google Cloud, shared likewise."""
+    client = storage_client(local_gcp.storage.url, project=PROJECT)
+    yield GcpBucket(gcp=local_gcp, client=client, faults_folder=faults_folder)
+    client.close()
 
 
 @pytest.fixture

@@ -3,90 +3,19 @@
 import base64
 import hashlib
 import json
-import subprocess
-import sys
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from core.record import Record, State, from_fields
-from drills.azure.cloud import BUCKET, LocalAzure
+from core.record import Record, State
+from core.upload import Upload
+from drills.azure.cloud import BUCKET
 from drills.waiting import wait_until
-from tests.e2e.bucket import ATTEMPT_COUNT, ROOT, WAIT_S
+from tests.e2e.azure_container import Container, cloud_event, event
+from tests.e2e.bucket import ATTEMPT_COUNT, WAIT_S
 
 HOSTILE_KEYS = ["{}a+b %2B/..x", "{}/🦥 sloth.txt", "../../{}", "%41{}", "{}<b>&'\"", "{}ü%zz", "{}" + "k" * 1016]
-
-
-@pytest.fixture(scope="module")
-def local_azure(tmp_path_factory: pytest.TempPathFactory, task_root: Path, faults_folder: Path) -> Iterator[LocalAzure]:
-    """A running local Azure whose function stops after 6 s, and whose messages come back 7 s after a crash."""
-    settings = {
-        "SLUICE_ATTEMPT_COUNT": str(ATTEMPT_COUNT),
-        "SLUICE_LEASE_MARGIN_S": "1",
-        "FAULTS_FOLDER": str(faults_folder),
-    }
-    folder = tmp_path_factory.mktemp("azure")
-    with LocalAzure(folder=folder, task_root=task_root, timeout_s=6, lock_s=7, settings=settings) as running:
-        yield running
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
-    """The local Azure as a test sees it."""
-
-    azure: LocalAzure
-    faults_folder: Path
-
-    def records(self, mark: str) -> list[Record]:
-        """The records of the keys that contain this mark."""
-        own = ("PartitionKey", "RowKey", "row_written_by")
-        rows = [{name: value for name, value in row.items() if name not in own} for row in self.azure.scan()]
-        return [record for record in map(from_fields, rows) if mark in record.upload.key]
-
-    def wait_for(self, mark: str, *, count: int, state: State = State.RECORDED) -> list[Record]:
-        """Wait until so many records of the mark are in this state; gives all records of the mark."""
-        wait_until(
-            lambda: sum(record.state is state for record in self.records(mark)) >= count,
-            timeout_s=WAIT_S,
-            what=f"{count} {state} with {mark} in the key",
-            interval_s=0.1,
-        )
-        return self.records(mark)
-
-    def wait_until_idle(self) -> None:
-        wait_until(lambda: self.azure.work_count == 0, timeout_s=WAIT_S, what="an empty work queue", interval_s=0.1)
-
-    def calls_of(self, record: Record) -> int:
-        """How often the user's function was called for this upload."""
-        calls = self.faults_folder / "calls"
-        return calls.read_text().split().count(record.upload.upload_id) if calls.exists() else 0
-
-
-@pytest.fixture
-def container(local_azure: LocalAzure, faults_folder: Path) -> Container:
-    """Tests share it, so each uses keys of its own."""
-    return Container(azure=local_azure, faults_folder=faults_folder)
-
-
-def event(record: Record, kind: str = "BlobCreated", **change: Any) -> str:
-    """An event of the blob of a record."""
-    upload = record.upload
-    data = {"api": "PutBlob", "eTag": upload.version, "contentLength": upload.size_bytes, "sequencer": upload.sequencer}
-    subject = f"/blobServices/default/containers/{BUCKET}/blobs/{upload.key}"
-    return json.dumps({"eventType": f"Microsoft.Storage.{kind}", "subject": subject, "data": data | change})
-
-
-def operator(container: Container, *arguments: str) -> Any:
-    """Run an operator's command against the local Azure; gives its JSON, or None."""
-    command = [sys.executable, "-m", "handlers.cli", arguments[0], "--cloud", "azure", *arguments[1:]]
-    environment = container.azure.environment
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout) if done.stdout else None
 
 
 def test_case_1_the_same_event_many_times(container: Container, mark: str) -> None:
@@ -113,6 +42,33 @@ def test_case_2_encoded_keys(container: Container, mark: str, pattern: str) -> N
     assert (record.upload.key, record.sha256) == (key, hashlib.sha256(key.encode()).hexdigest())
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "BlobTierChanged",
+        "BlobRenamed",
+        "DirectoryCreated",
+        "DirectoryRenamed",
+        "DirectoryDeleted",
+        "AsyncOperationInitiated",
+    ],
+)
+@pytest.mark.parametrize("schema", [event, cloud_event])
+def test_case_3_other_event_among_uploads(
+    container: Container, mark: str, kind: str, schema: Callable[..., str]
+) -> None:
+    """An event that is neither an upload nor a deletion is ignored, in both schemas, and disturbs nothing."""
+    parked_before = container.azure.parked_count
+    container.azure.put(f"{mark}/a", b"real")
+    [record] = container.wait_for(mark, count=1)
+
+    container.azure.send(schema(record, kind, eTag="0x8D1"))
+    container.wait_until_idle()
+
+    assert container.records(mark) == [record]
+    assert container.azure.parked_count == parked_before
+
+
 def test_case_4_one_poison_message_in_ten(container: Container, mark: str) -> None:
     """Nine are recorded; the tenth is parked after its tries, with payload and reason, and redriven."""
     for number in range(9):
@@ -123,10 +79,10 @@ def test_case_4_one_poison_message_in_ten(container: Container, mark: str) -> No
     [poisoned] = container.wait_for(f"poison/{mark}", count=1, state=State.PARKED)
     container.wait_until_idle()
     assert container.calls_of(poisoned) == ATTEMPT_COUNT
-    [parked] = [p for p in operator(container, "parked", "--json")["parked"] if f"poison/{mark}" in p["body"]]
+    [parked] = [p for p in container.operator("parked", "--json")["parked"] if f"poison/{mark}" in p["body"]]
     assert "ValueError: this upload cannot be handled" in parked["reason"]
 
-    operator(container, "redrive", parked["parked_id"])
+    container.operator("redrive", parked["parked_id"])
 
     wait_until(
         lambda: container.calls_of(poisoned) == 2 * ATTEMPT_COUNT,
@@ -148,7 +104,7 @@ def test_case_5_late_create_does_not_revive_a_deleted_object(container: Containe
     container.wait_until_idle()
 
     assert {r.state for r in container.records(mark)} == {State.RECORDED, State.GONE, State.DELETED}
-    current = operator(container, "ledger", "--json", "--current")["records"]
+    current = container.operator("ledger", "--json", "--current")["records"]
     assert not [r for r in current if mark in r["key"] and r["state"] == "recorded"]
 
 
@@ -183,15 +139,38 @@ def test_case_8_placeholder_is_not_recorded(container: Container, mark: str) -> 
     assert len(container.records(mark)) == 1
 
 
-def test_case_11_handshake_is_no_upload(container: Container) -> None:
-    """A subscription's validation that lands in the queue is ignored and not parked."""
-    parked_before = container.azure.parked_count
-    kind = "Microsoft.EventGrid.SubscriptionValidationEvent"
+def test_case_10_object_not_there_is_parked_and_repaired(container: Container, mark: str) -> None:
+    """An event without its blob is parked after a set number of tries; the blob's own event records it."""
+    late = Upload(
+        upload_id="", cloud="azure", bucket=BUCKET, key=f"{mark}/late", version="0x8D1", size_bytes=4, sequencer="1"
+    )
+    container.azure.send(event(Record(upload=late, state=State.PENDING)))
+    [record] = container.wait_for(mark, count=1, state=State.PARKED)
+    assert record.reason.startswith("missing")
+    assert record.attempt == ATTEMPT_COUNT
 
-    container.azure.send(json.dumps([{"eventType": kind, "data": {"validationCode": str(uuid.uuid4())}}]))
+    container.azure.put(late.key, b"late")
+
+    container.wait_for(mark, count=1)
+    [parked] = [p for p in container.operator("parked", "--json")["parked"] if mark in p["body"]]
+    assert parked["reason"].startswith("missing")
+    assert {r.state for r in container.records(mark)} == {State.RECORDED, State.PARKED}
+
+
+@pytest.mark.parametrize("is_list", [True, False], ids=["list", "single"])
+@pytest.mark.parametrize("is_cloud_event", [True, False], ids=["CloudEvents", "Event Grid"])
+def test_case_11_handshake_is_no_upload(container: Container, is_list: bool, is_cloud_event: bool) -> None:
+    """A subscription's validation that lands in the queue, which needs none, is ignored in both schemas."""
+    parked_before, rows_before = container.azure.parked_count, len(container.azure.scan())
+    kind = "Microsoft.EventGrid.SubscriptionValidationEvent"
+    found = {"specversion": "1.0", "type": kind} if is_cloud_event else {"eventType": kind}
+    found |= {"id": str(uuid.uuid4()), "data": {"validationCode": str(uuid.uuid4())}}
+
+    container.azure.send(json.dumps([found] if is_list else found))
     container.wait_until_idle()
 
     assert container.azure.parked_count == parked_before
+    assert len(container.azure.scan()) == rows_before
 
 
 def test_case_12_base64_or_not(container: Container, mark: str) -> None:
@@ -206,7 +185,7 @@ def test_case_12_base64_or_not(container: Container, mark: str) -> None:
 
     assert len(container.wait_for(mark, count=2, state=State.GONE)) == 3
     [parked] = [
-        p for p in operator(container, "parked", "--json")["parked"] if mark in p["body"] and "neither" in p["body"]
+        p for p in container.operator("parked", "--json")["parked"] if mark in p["body"] and "neither" in p["body"]
     ]
     assert "neither plain nor in base64" in parked["reason"]
 
