@@ -9,39 +9,22 @@ Whatever happens between two steps, the ledger and the queue together still know
 """
 
 import io
-import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any, BinaryIO
 
 from core.errors import HandlingError, OutcomeUnknownError, StepError, TransientError, UploadRejectedError
+from core.facts import checked_facts
+from core.outcome import Ending, Outcome
 from core.ports import Absence, Ledger, ObjectStore, OpenObject, Row
-from core.record import FACTS_MAX_BYTES, Record, State, from_fields, to_fields
-from core.retry import RetryPolicy, Verdict, decide
+from core.record import Record, State, from_fields, to_fields
+from core.retry import RetryPolicy, Verdict, decide, is_for_another
 from core.stream import CHUNK_BYTES, MeasuredStream
 from core.upload import Deleted, Deletion, Upload, deletion_id_of
 
 HandleUpload = Callable[[Upload, BinaryIO], dict[str, Any] | None]
-
-
-class Ending(StrEnum):
-    """How one try of an upload ended."""
-
-    RECORDED = "recorded"
-    DUPLICATE = "duplicate"  # it was recorded before
-    GONE = "gone"  # nothing is left to record
-    RETRY = "retry"
-    PARK = "park"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What one try came to. For RETRY and PARK, `reason` says why; for RETRY, `delay_s` when to come back."""
-
-    ending: Ending
-    reason: str = ""
-    delay_s: int = 0
+FetchUrl = Callable[[str], AbstractContextManager[OpenObject | Absence]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +61,8 @@ class Pipeline:
         clock_ms: UTC epoch milliseconds.
         lease_margin_s: How much longer than the function a claim holds; more than the skew between workers' clocks.
         reserve_ms: Time that is kept for confirming or giving back; no step starts with less than this left.
+        fetch_url: Reads what another cloud handed over; None where no cloud does.
+        takeover_after_s: How long an upload that is another cloud's to process is left to it.
     """
 
     cloud: str
@@ -88,10 +73,12 @@ class Pipeline:
     policy: RetryPolicy
     lease_margin_s: int = 10
     reserve_ms: int = 2_000
+    fetch_url: FetchUrl | None = None
+    takeover_after_s: int = 120
 
     def process(self, this: Try) -> Outcome:
         """Bring one upload to its record, or tell when to try again, or why to park it."""
-        if (this.upload.cloud, this.upload.bucket) != (self.cloud, self.store.bucket):
+        if not self._is_own(this.upload) and not (this.upload.url and self.fetch_url):
             where = f"{self.cloud} bucket {self.store.bucket}"
             return Outcome(
                 ending=Ending.PARK, reason=f"the event is not of the bucket that this function reads ({where})"
@@ -137,11 +124,30 @@ class Pipeline:
         if known.state is State.CLAIMED and known.lease_until_at_ms > now_ms:
             wait_s = min((known.lease_until_at_ms - now_ms) // 1000 + 1, self.policy.max_delay_s)
             return Outcome(ending=Ending.RETRY, reason="another worker holds the claim", delay_s=wait_s)
-        claim = replace(claim, attempt=self._attempt_after(this, known))
+        left_ms = self._left_to_its_home_ms(known, now_ms)
+        if left_ms > 0:
+            reason = f"{known.home} is to process it; taken over if it does not"
+            return Outcome(ending=Ending.RETRY, reason=reason, delay_s=left_ms // 1000 + 1)
+        claim = replace(
+            claim,
+            attempt=self._attempt_after(this, known),
+            sha256=known.sha256,
+            home=known.home,
+            accepted_at_ms=known.accepted_at_ms,
+        )
         version = self._put(claim, expect=row.version)
         if version is None:
             return Outcome(ending=Ending.RETRY, reason="another worker was quicker to claim", delay_s=1)
         return _Claim(record=claim, row_version=version)
+
+    # An upload through the API stands in several clouds, each of which has its event:
+    #
+    #     accepted ──────── takeover_after_s ────────> anybody may claim it (in a ledger of its own: the merge decides)
+    #        only its home cloud claims it
+    def _left_to_its_home_ms(self, known: Record, now_ms: int) -> int:
+        if known.state is not State.PENDING or known.home in ("", self.cloud):
+            return 0
+        return known.accepted_at_ms + self.takeover_after_s * 1000 - now_ms
 
     def _attempt_after(self, this: Try, known: Record) -> int:
         if known.state in (State.CLAIMED, State.PENDING):
@@ -154,7 +160,9 @@ class Pipeline:
 
     def _duplicate(self, this: Try, known: Record, row: Row) -> Outcome:
         old, new = known.upload, this.upload
-        if (old.cloud, old.bucket) == (new.cloud, new.bucket) and (old.key, old.version) != (new.key, new.version):
+        if (old.cloud, old.bucket) != (new.cloud, new.bucket):
+            return Outcome(ending=Ending.DUPLICATE)  # another cloud's copy was recorded; its history is another one
+        if (old.key, old.version) != (new.key, new.version):
             return Outcome(ending=Ending.PARK, reason=f"another object was recorded under the id {new.upload_id}")
         # The same bytes put again under the same key of a bucket without versions have the same id and a later place in
         # the key's history.
@@ -168,7 +176,7 @@ class Pipeline:
         if claim.attempt > self.policy.attempt_count:
             raise HandlingError(f"{claim.attempt - 1} tries ended without an answer: crashed, or out of time or memory")
         self._require_time(this)
-        with self.store.open(this.upload.key, version=this.upload.version) as found:
+        with self._open(this.upload) as found:
             match found:
                 case OpenObject():
                     return self._apply(this, claim, found)
@@ -190,6 +198,8 @@ class Pipeline:
         facts = {} if info.derived_from else self._call_user(this.upload, stream)
         content_type = facts.pop("content_type", "")
         sha256 = stream.finish(expected_bytes=info.size_bytes)
+        if claim.sha256 not in ("", sha256):
+            raise HandlingError("the content is not what was acknowledged: its sha256 differs")
         return replace(
             claim,
             state=State.RECORDED,
@@ -210,11 +220,11 @@ class Pipeline:
             raise
         except (Exception, SystemExit) as error:
             raise HandlingError(f"handle_upload raised {type(error).__name__}: {error}") from error
-        return _checked(facts)
+        return checked_facts(facts)
 
     def _confirm(self, claim: _Claim, record: Record) -> Outcome:
         if self._put(record, expect=claim.row_version) is not None:
-            return Outcome(ending=Ending(record.state.value))
+            return Outcome(ending=Ending(record.state.value), record=record)
         return self._overtaken(record)
 
     def _overtaken(self, record: Record) -> Outcome:
@@ -245,11 +255,20 @@ class Pipeline:
         except StepError as second:
             # The lease will end by itself. Until then the message must not be lost, so it is not parked either.
             return self._retry(this, second)
-        return Outcome(ending=Ending(decision.verdict.value), reason=str(error), delay_s=decision.delay_s)
+        return Outcome(
+            ending=Ending(decision.verdict.value),
+            reason=str(error),
+            delay_s=decision.delay_s,
+            is_for_another=self._is_for_another(this, error),
+        )
 
     def _retry(self, this: Try, error: StepError) -> Outcome:
         delay_s = round(this.jitter * self.policy.ceiling_s(this.receive_count))
-        return Outcome(ending=Ending.RETRY, reason=str(error), delay_s=delay_s)
+        for_another = self._is_for_another(this, error)
+        return Outcome(ending=Ending.RETRY, reason=str(error), delay_s=delay_s, is_for_another=for_another)
+
+    def _is_for_another(self, this: Try, error: StepError) -> bool:
+        return is_for_another(error, receive_count=this.receive_count, policy=self.policy)
 
     def _gone(self, claim: Record, reason: str) -> Record:
         return replace(
@@ -274,6 +293,14 @@ class Pipeline:
             return True
         of_key = self.ledger.get(deletion_id_of(replace(of_version, deleted=Deleted.KEY, version="")))
         return of_key is not None and _read(of_key).upload.sequencer > upload.sequencer
+
+    def _is_own(self, upload: Upload) -> bool:
+        return (upload.cloud, upload.bucket) == (self.cloud, self.store.bucket)
+
+    def _open(self, upload: Upload) -> AbstractContextManager[OpenObject | Absence]:
+        if self.fetch_url is None or self._is_own(upload):
+            return self.store.open(upload.key, version=upload.version)
+        return self.fetch_url(upload.url)
 
     def _put(self, record: Record, *, expect: str | None) -> str | None:
         """Put a record; when the answer is lost, look whether it landed (`owner` makes our rows unlike all others)."""
@@ -303,18 +330,3 @@ def _read(row: Row) -> Record:
         return from_fields(row.fields)
     except (ValueError, KeyError) as error:
         raise HandlingError(f"ledger row {row.row_id} cannot be read: {error}") from error
-
-
-def _checked(facts: object) -> dict[str, Any]:
-    """The user's facts, if a ledger can hold them."""
-    if facts is None:
-        return {}
-    if not isinstance(facts, dict) or not isinstance(facts.get("content_type", ""), str):
-        raise HandlingError("handle_upload must return a dict, or None, and content_type in it must be text")
-    try:
-        size_bytes = len(json.dumps(facts, ensure_ascii=False, allow_nan=False).encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise HandlingError(f"handle_upload must return what JSON can hold: {error}") from error
-    if size_bytes > FACTS_MAX_BYTES:
-        raise HandlingError(f"handle_upload returned {size_bytes} bytes of facts; a record holds {FACTS_MAX_BYTES}")
-    return dict(facts)

@@ -94,6 +94,9 @@ class ObjectStore(Protocol):
             size_bytes: Of the whole body; at most 5 GB (one PUT on S3).
         """
 
+    def find(self, key: str) -> ObjectInfo | None:
+        """The newest version of an object, without its content; None if the key has none."""
+
     def presign_get(self, key: str, *, version: str, valid_s: int) -> str:
         """A URL that reads this version without credentials for `valid_s` (1 to 604,800) seconds."""
 
@@ -190,9 +193,15 @@ class WorkQueue(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """What one cloud gives to the core. `parked` is the queue of dead letters."""
+    """What one cloud gives to the core.
+
+    Attributes:
+        parked: The queue of dead letters.
+        control: A table apart from the ledger, for what clouds tell each other: route, votes, probes, nonces.
+    """
 
     store: ObjectStore
     ledger: Ledger
     work: WorkQueue
     parked: WorkQueue
+    control: Ledger

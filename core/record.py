@@ -34,7 +34,7 @@ class State(StrEnum):
     REMOVED = "removed"  # one version of it
 
 
-_NUMBERS = ("attempt", "lease_until_at_ms", "recorded_at_ms", "size_bytes", "declared_size_bytes")
+_NUMBERS = (*("attempt", "lease_until_at_ms", "recorded_at_ms", "size_bytes", "declared_size_bytes", "accepted_at_ms"),)
 _STATE_OF = {Deleted.KEY: State.DELETED, Deleted.VERSION: State.REMOVED}
 
 
@@ -57,12 +57,14 @@ class Record:
         owner: Who holds the claim; unique to one try of one worker.
         lease_until_at_ms: Until when the claim holds, by the claimant's clock. Afterwards anybody may take it over.
         reason: Why the last try ended, in words for an operator.
-        sha256: Of the whole content, in hex.
+        sha256: Of the whole content, in hex. Before it is recorded: as it was acknowledged, if it was.
         content_type: What the logic found, or "".
         facts: What else the logic returned.
         recorded_by: The cloud whose function recorded it.
         derived_from: The upload from which our own code made this object; such an object is recorded, not handled.
         conflicts: Other contents that were recorded under this id (a mutable object, read twice). Normally empty.
+        home: Of an upload through the API, or of one that was handed over: the cloud that is to process it first.
+        accepted_at_ms: When it was accepted, by the clock of the cloud that did; 0 of an object put into a bucket.
     """
 
     upload: Upload
@@ -79,6 +81,8 @@ class Record:
     recorded_by: str = ""
     derived_from: str = ""
     conflicts: tuple[Sighting, ...] = ()
+    home: str = ""
+    accepted_at_ms: int = 0
 
     @property
     def sighting(self) -> Sighting:
@@ -134,6 +138,8 @@ def to_fields(record: Record) -> Fields:
         "recorded_by": record.recorded_by,
         "derived_from": record.derived_from,
         "conflicts": _conflicts_to_text(record.conflicts),
+        "home": record.home,
+        "accepted_at_ms": record.accepted_at_ms,
     }
     keep_zero = {"size_bytes", "declared_size_bytes"}
     return {name: value for name, value in fields.items() if value or (value == 0 and name in keep_zero)}
@@ -176,6 +182,8 @@ def from_fields(fields: Fields) -> Record:
             Sighting(**{name: entry[name] for name in Sighting.__slots__})
             for entry in json.loads(text.get("conflicts", "[]"))
         ),
+        home=text.get("home", ""),
+        accepted_at_ms=number.get("accepted_at_ms", 0),
     )
 
 
@@ -185,6 +193,7 @@ def describe(record: Record) -> dict[str, Any]:
     names = (
         *("upload_id", "cloud", "bucket", "key", "version", "state", "size_bytes", "sha256", "content_type"),
         *("recorded_at_ms", "recorded_by", "attempt", "reason", "derived_from", "sequencer"),
+        *("home", "accepted_at_ms"),
     )
     conflicts = [asdict(sighting) for sighting in record.conflicts]
     return {name: fields.get(name) for name in names} | {"facts": record.facts, "conflicts": conflicts}

@@ -7,7 +7,7 @@ invisible message, where it costs nothing and survives a crash.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.errors import HandlingError, StepError, UploadRejectedError
+from core.errors import HandlingError, ProviderUnusableError, StepError, TransientError, UploadRejectedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +17,14 @@ class RetryPolicy:
     Attributes:
         attempt_count: How many tries an upload gets that may itself be at fault, before it is parked.
         first_delay_s: Upper bound of the wait after the first try; it doubles with every try, up to `max_delay_s`.
+        hand_over_after_count: Receives of a message after which the moment's faults count as the cloud's.
         max_delay_s: At most 43,200 s, the longest visibility timeout (SQS API Reference, ChangeMessageVisibility).
     """
 
     attempt_count: int = 5
     first_delay_s: int = 2
     max_delay_s: int = 900
+    hand_over_after_count: int = 3
 
     def ceiling_s(self, try_count: int) -> int:
         return min(self.max_delay_s, self.first_delay_s * (1 << min(try_count - 1, 16)))
@@ -58,3 +60,10 @@ def decide(error: StepError, *, attempt: int, receive_count: int, policy: RetryP
     if isinstance(error, HandlingError) and attempt >= policy.attempt_count:
         return Decision(verdict=Verdict.PARK)
     return Decision(verdict=Verdict.RETRY, delay_s=round(jitter * policy.ceiling_s(receive_count)))
+
+
+def is_for_another(error: StepError, *, receive_count: int, policy: RetryPolicy) -> bool:
+    """Whether this cloud is to blame, and another one may do better: it is unusable, or the moment lasts too long."""
+    if isinstance(error, ProviderUnusableError):
+        return True
+    return isinstance(error, TransientError) and receive_count >= policy.hand_over_after_count

@@ -2,12 +2,15 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID, uuid5
 
 # uuid5(NAMESPACE_URL, "sluice"). Fixed for ever: all ids of objects put straight into a bucket hang on it.
 NAMESPACE = UUID("0fbefbf0-73c4-58c1-b9df-1e7c6a10b260")
+
+# Keys of Sluice's own objects. They are neither uploads nor anybody's business.
+OWN_PREFIX = ".sluice/"
 
 _API_KEY = re.compile(r"u/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/[^/]+")
 
@@ -22,6 +25,7 @@ class Upload:
         version: Names the version for good. Opaque outside `providers/<cloud>/`; the event and the listing agree on it.
         size_bytes: As declared, or None where the source does not tell.
         sequencer: Orders the versions of one key, as text (adapters pad it); "" if unknown. Never part of the id.
+        url: Where another cloud's upload can be read without credentials; only of work that was handed over. A secret.
     """
 
     upload_id: str
@@ -31,6 +35,7 @@ class Upload:
     version: str
     size_bytes: int | None = None
     sequencer: str = ""
+    url: str = field(default="", repr=False)
 
 
 class Deleted(StrEnum):
@@ -82,6 +87,16 @@ def upload_id_of(*, cloud: str, bucket: str, key: str, version: str) -> str:
     if through_api:
         return through_api[1]
     return _uuid(cloud, bucket, key, version)
+
+
+def is_api_key(key: str) -> bool:
+    """Whether an upload through the API has this key; a copy then has it in every cloud."""
+    return _API_KEY.fullmatch(key) is not None
+
+
+def derived_id_of(*facts: str) -> str:
+    """An id that hangs on these facts and on nothing else."""
+    return _uuid(*facts)
 
 
 def deletion_id_of(deletion: Deletion) -> str:

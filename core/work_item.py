@@ -1,6 +1,7 @@
 """The wire format of a work item: an upload as our own code puts it into a queue, of this cloud or of another.
 
-{"sluice": 1, "upload": {"upload_id", "cloud", "bucket", "key", "version", "sequencer", "size_bytes" (if known)}}
+{"sluice": 1, "upload": {"upload_id", "cloud", "bucket", "key", "version", "sequencer",
+                          "size_bytes" (if known), "url" (if handed over)}}
 """
 
 import json
@@ -18,6 +19,8 @@ def to_text(upload: Upload) -> str:
     fields: dict[str, str | int] = {name: getattr(upload, name) for name in _TEXT_FIELDS}
     if upload.size_bytes is not None:
         fields["size_bytes"] = upload.size_bytes
+    if upload.url:
+        fields["url"] = upload.url
     return json.dumps({"sluice": WIRE_VERSION, "upload": fields}, separators=(",", ":"))
 
 
@@ -44,4 +47,7 @@ def from_payload(payload: dict[str, Any]) -> Upload:
     size_bytes = fields.get("size_bytes")
     if size_bytes is not None and (type(size_bytes) is not int or size_bytes < 0):
         raise UploadRejectedError("a work item whose upload.size_bytes is no whole number")
-    return Upload(size_bytes=size_bytes, **{name: fields[name] for name in _TEXT_FIELDS})
+    url = fields.get("url", "")
+    if not isinstance(url, str):
+        raise UploadRejectedError("a work item whose upload.url is no text")
+    return Upload(size_bytes=size_bytes, url=url, **{name: fields[name] for name in _TEXT_FIELDS})

@@ -3,14 +3,16 @@
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 
 from core.errors import StepError, TransientError, UploadRejectedError
+from core.outcome import Ending, Outcome
 from core.parking import park
-from core.pipeline import Ending, Outcome, Pipeline, Try
-from core.ports import Message, WorkQueue
-from core.record import deletion_record, from_fields, to_fields
-from core.upload import Deletion, Ignored, Notice, Upload
+from core.pipeline import Pipeline, Try
+from core.ports import Ledger, Message, WorkQueue
+from core.record import Record, State, deletion_record, from_fields, to_fields
+from core.upload import OWN_PREFIX, Deletion, Ignored, Notice, Upload
 
 log = logging.getLogger("sluice")
 
@@ -26,6 +28,9 @@ class Worker:
         parse: Reads a message's body; raises UploadRejectedError for one that means nothing.
         owner: Unique to this worker; with a message's receipt it makes a try's owner.
         jitter: Gives a number uniform in [0, 1).
+        hand_over: Gives an upload to another cloud, and tells its state there; None where there is no other.
+        tell: Tells the other clouds of a record, so that they need not take over what they hold a copy of.
+        control: Where a probe that came through is noted; None where nobody probes.
     """
 
     pipeline: Pipeline
@@ -34,6 +39,9 @@ class Worker:
     parse: Callable[[str], Sequence[Notice]]
     owner: str
     jitter: Callable[[], float]
+    hand_over: Callable[[Upload], State | None] | None = None
+    tell: Callable[[Record], None] | None = None
+    control: Ledger | None = None
 
     def handle(self, message: Message, *, deadline_at_ms: int) -> bool:
         """Work one message off. True: it may be deleted. False: it comes back, if possible after a wait that was set.
@@ -74,15 +82,17 @@ class Worker:
 
     def _handle_notice(self, notice: Notice, message: Message, *, deadline_at_ms: int) -> Outcome:
         match notice:
+            case Upload() | Deletion() if notice.key.startswith(OWN_PREFIX):
+                return self._note_probe()
             case Upload():
                 this = Try(
                     upload=notice,
-                    owner=f"{self.owner}/{message.receipt[-32:]}",
+                    owner=f"{self.owner}/{message.message_id}/{message.receipt[-32:]}",
                     deadline_at_ms=deadline_at_ms,
                     receive_count=message.receive_count,
                     jitter=self.jitter(),
                 )
-                outcome = self.pipeline.process(this)
+                outcome = self._with_others(this, self.pipeline.process(this))
                 log.info("upload %s: %s %s", notice.upload_id, outcome.ending, outcome.reason)
                 return outcome
             case Deletion():
@@ -90,6 +100,24 @@ class Worker:
             case Ignored():
                 log.info("ignored: %s", notice.reason)
                 return Outcome(ending=Ending.GONE)
+
+    def _with_others(self, this: Try, outcome: Outcome) -> Outcome:
+        """Let the other clouds know, or help. Nothing is acknowledged for it but what one of them has recorded."""
+        if self.pipeline.clock_ms() >= this.deadline_at_ms - self.pipeline.reserve_ms:
+            return outcome
+        if self.tell and outcome.record and outcome.record.accepted_at_ms:
+            self.tell(outcome.record)
+        if self.hand_over and outcome.is_for_another and self.hand_over(this.upload) is State.RECORDED:
+            return Outcome(ending=Ending.DUPLICATE, reason="another cloud has recorded it")
+        return outcome
+
+    def _note_probe(self) -> Outcome:
+        if self.control is not None:
+            from core.probe import note_probe  # here, because an upload's cold start should not pay for it
+
+            with suppress(StepError):
+                note_probe(self.control, at_ms=self.pipeline.clock_ms())
+        return Outcome(ending=Ending.GONE)
 
     # One row for each deleted key, which only ever moves to a later place in the key's history:
     #

@@ -53,6 +53,7 @@ def connect() -> Cloud:
     return providers.aws.connect.connect(
         bucket=required(os.environ, "SLUICE_BUCKET"),
         ledger_table=required(os.environ, "SLUICE_LEDGER_TABLE"),
+        control_table=os.environ.get("SLUICE_CONTROL_TABLE", ""),  # without peers there is none
         work_queue_url=os.environ.get("SLUICE_WORK_QUEUE_URL", ""),  # the API has none
         parked_queue_url=os.environ.get("SLUICE_PARKED_QUEUE_URL", ""),
     )

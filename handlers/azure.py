@@ -71,6 +71,7 @@ def connect() -> Cloud:
     return providers.azure.connect.connect(
         bucket=required(os.environ, "SLUICE_BUCKET"),
         ledger_table=required(os.environ, "SLUICE_LEDGER_TABLE"),
+        control_table=os.environ.get("SLUICE_CONTROL_TABLE", ""),  # without peers there is none
         work_queue=os.environ.get("SLUICE_WORK_QUEUE", ""),  # the API has none
         parked_queue=os.environ.get("SLUICE_PARKED_QUEUE", ""),
     )

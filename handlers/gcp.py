@@ -56,6 +56,7 @@ def connect() -> Cloud:
         bucket=required(os.environ, "SLUICE_BUCKET"),
         database=os.environ.get("SLUICE_LEDGER_DATABASE", "(default)"),
         collection=required(os.environ, "SLUICE_LEDGER_COLLECTION"),
+        control_collection=os.environ.get("SLUICE_CONTROL_COLLECTION", ""),  # without peers there is none
         work_topic=os.environ.get("SLUICE_WORK_TOPIC", ""),  # the API has none
         work_subscription=os.environ.get("SLUICE_WORK_SUBSCRIPTION", ""),
         parked_topic=os.environ.get("SLUICE_PARKED_TOPIC", ""),

@@ -76,6 +76,23 @@ class S3ObjectStore:
             derived_from=derived_from,
         )
 
+    def find(self, key: str) -> ObjectInfo | None:
+        try:
+            found = self._client.head_object(Bucket=self.bucket, Key=key)
+        except SDK_ERRORS as error:
+            # A HEAD has no body, so no code tells a missing key from a missing bucket; then listing tells.
+            if status_of(error) == 404:
+                self.page(limit=1)
+                return None
+            raise translate(error, operation="S3 HeadObject", subject=self._subject) from error
+        return ObjectInfo(
+            key=key,
+            version=version_of(version_id=found.get("VersionId"), etag=found["ETag"]),
+            size_bytes=found["ContentLength"],
+            modified_at_ms=round(found["LastModified"].timestamp() * 1000),
+            derived_from=found["Metadata"].get(_DERIVED_FROM, ""),
+        )
+
     def presign_get(self, key: str, *, version: str, valid_s: int) -> str:
         """As the port says; in a bucket without versions the URL reads whatever the key holds then."""
         params = {"Bucket": self.bucket, "Key": key}

@@ -80,6 +80,15 @@ class BlobObjectStore:
             derived_from=derived_from,
         )
 
+    def find(self, key: str) -> ObjectInfo | None:
+        try:
+            found = self._client.call("HEAD", self._path(key))
+        except CALL_ERRORS as error:
+            if code_of(error) == "BlobNotFound":
+                return None
+            raise translate(error, operation="Get Blob Properties", subject=self._subject) from error
+        return _info(key, version_of(found.headers["etag"]), found)
+
     def presign_get(self, key: str, *, version: str, valid_s: int) -> str:
         """As the port says; the URL reads whatever the key holds then."""
         query = presigned_query(self._client, bucket=self.bucket, key=key, permission="r", valid_s=valid_s)
@@ -164,7 +173,7 @@ class _Body:
             raise translate(error, operation="Get Blob, its body,", subject=self._subject) from error
 
 
-def _info(key: str, version: str, found: OpenAnswer) -> ObjectInfo:
+def _info(key: str, version: str, found: OpenAnswer | Answer) -> ObjectInfo:
     return ObjectInfo(
         key=key,
         version=version,

@@ -80,6 +80,16 @@ class GcsObjectStore:
                 return None
         return _info(stored, derived_from=derived_from)
 
+    def find(self, key: str) -> ObjectInfo | None:
+        try:
+            stored = self._metadata(key)
+        except CallError as error:
+            if error.status == 404:
+                self.page(limit=1)  # raises if it is the bucket that is missing: the code is the same
+                return None
+            raise translate(error, operation="Storage get", subject=self._subject) from error
+        return _info(stored, derived_from=stored.get("metadata", {}).get(_DERIVED_FROM, ""))
+
     def presign_get(self, key: str, *, version: str, valid_s: int) -> str:
         return self._presign("GET", key, query={"generation": version}, headers={}, valid_s=valid_s)
 

@@ -28,6 +28,7 @@ def connect(folder: str, *, cloud: str, new_version: Callable[[], str] = _random
         ledger=LocalLedger(database, name=cloud),
         work=LocalWorkQueue(database, name=f"{cloud}-work", clock_ms=clock_ms),
         parked=LocalWorkQueue(database, name=f"{cloud}-parked", clock_ms=clock_ms),
+        control=LocalLedger(database, name=f"{cloud}-control"),
     )
 
 

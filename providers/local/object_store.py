@@ -61,6 +61,20 @@ class LocalObjectStore:
                 path.unlink(missing_ok=True)
         return info if kept else None
 
+    def find(self, key: str) -> ObjectInfo | None:
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                """select version, size_bytes, modified_at_ms, derived_from from objects
+                   where bucket = ? and key = ? order by place desc limit 1""",
+                (self.bucket, key),
+            ).fetchone()
+        if row is None:
+            return None
+        version, size_bytes, modified_at_ms, derived_from = row
+        return ObjectInfo(
+            key=key, version=version, size_bytes=size_bytes, modified_at_ms=modified_at_ms, derived_from=derived_from
+        )
+
     def presign_get(self, key: str, *, version: str, valid_s: int) -> str:
         found = self._find(key, version)
         path = found[1] if found else self._database.folder / "objects" / "no-such-version"

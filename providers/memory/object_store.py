@@ -45,6 +45,10 @@ class MemoryObjectStore:
         self._objects[key] = info, content
         return info
 
+    def find(self, key: str) -> ObjectInfo | None:
+        found = self._objects.get(key)
+        return found[0] if found else None
+
     def delete(self, key: str) -> None:
         """Not part of the port: lets a test be the user who deletes."""
         self._objects.pop(key, None)

@@ -87,6 +87,20 @@ class ObjectStoreContract:
         assert (found.info.key, found.info.version) == (info.key, info.version)
         assert (found.info.size_bytes, found.info.derived_from) == (7, "id-1")
 
+    def test_object_is_found_by_its_key(self, store: ObjectStore) -> None:
+        """The newest version of a key is found with all that is known of it; a key without an object is not."""
+        put_surely(store, "u/a b", b"old")
+        info = put_surely(store, "u/a b", b"newer", derived_from="id-1")
+
+        found = store.find("u/a b")
+
+        assert found is not None
+        assert (found.key, found.version, found.size_bytes) == ("u/a b", info.version, 5)
+        assert found.derived_from == "id-1"
+        assert abs(found.modified_at_ms - info.modified_at_ms) < 2_000
+        assert store.find("u/a") is None
+        assert store.find("u/a b/c") is None
+
     def test_empty_object_is_an_object(self, store: ObjectStore) -> None:
         """An object of no bytes is stored, read and listed."""
         info = put_surely(store, "empty", b"")
