@@ -4,6 +4,7 @@
 const OUTPUT_OF = {
   SLUICE_BUCKET: 'UploadBucketName',
   SLUICE_LEDGER_TABLE: 'LedgerTableName',
+  SLUICE_CONTROL_TABLE: 'ControlTableName',
   SLUICE_WORK_QUEUE_URL: 'WorkQueueUrl',
   SLUICE_PARKED_QUEUE_URL: 'ParkedQueueUrl',
 };

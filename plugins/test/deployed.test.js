@@ -12,11 +12,12 @@ test('every setting is read from an output that the stack declares', () => {
 
   const settings = settingsFromOutputs(names.map((name) => ({ OutputKey: name, OutputValue: `value of ${name}` })));
 
-  assert.equal(names.length, 4);
+  assert.equal(names.length, 5);
   assert.deepEqual(settings, {
     SLUICE_LOCAL_DIR: '',
     SLUICE_BUCKET: 'value of UploadBucketName',
     SLUICE_LEDGER_TABLE: 'value of LedgerTableName',
+    SLUICE_CONTROL_TABLE: 'value of ControlTableName',
     SLUICE_WORK_QUEUE_URL: 'value of WorkQueueUrl',
     SLUICE_PARKED_QUEUE_URL: 'value of ParkedQueueUrl',
   });
