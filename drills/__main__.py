@@ -6,28 +6,19 @@ half a minute, needs no network and no Docker.
 
 import argparse
 import io
-import os
-import platform
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from drills.aws.cloud import LocalAws
-from drills.aws.declaration import Declaration, read_declaration
-from drills.aws.drilled import DrilledAws
-from drills.azure.cloud import LocalAzure
-from drills.azure.drilled import DrilledAzure
-from drills.gcp.cloud import FunctionSettings, LocalGcp
-from drills.gcp.drilled import DrilledGcp
+from drills.running_clouds import PROJECT_FOLDER as PROJECT_FOLDER
+from drills.running_clouds import running
 from drills.sample_files import make_sample_files
 from drills.upload_drill import (
-    DrilledCloud,
     Finding,
     await_records,
     examine,
@@ -35,30 +26,9 @@ from drills.upload_drill import (
     overall_faults,
     put_files,
 )
+from drills.what_is_real import WHAT_IS_REAL
 
-PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 DRILLS_FOLDER = PROJECT_FOLDER / ".sluice" / "drills"
-
-WHAT_IS_REAL = {
-    "aws": f"""\
-Real      the deployment's own resources and settings (serverless.yml), the function's code, Amazon's runtime client for
-          Lambda (awslambdaric, on Python {platform.python_version()}), boto3, the HTTP requests, the bytes
-Emulated  S3, SQS, DynamoDB and CloudFormation by ministack; Lambda's Runtime API and SQS polling by drills/aws
-Not shown IAM permissions, Lambda's CPU and memory limits, alarms, a network
-""",
-    "azure": f"""\
-Real      the function's code, Microsoft's runtime library for Python functions (azure-functions-runtime, on Python
-          {platform.python_version()}) and its gRPC protocol, Microsoft's clients that put and check, the bytes
-Emulated  blobs, queues and tables by Azurite; Event Grid and the Functions host by drills/azure
-Not shown a declaration of the resources, roles and identities, the plan's limits, a network
-""",
-    "gcp": f"""\
-Real      the function's code, Google's functions framework (on Python {platform.python_version()}), Google's clients
-          that put and check, the HTTP and gRPC requests, the bytes
-Emulated  Cloud Storage and its notifications by fake-gcs-server; Pub/Sub and Firestore by stand-ins in drills/gcp
-Not shown a declaration of the resources, IAM, Eventarc, Cloud Run's scaling and limits, a network
-""",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +57,7 @@ def main() -> int:
     DRILLS_FOLDER.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="upload-", dir=DRILLS_FOLDER))
     with ThreadPoolExecutor(len(clouds)) as pool:
-        results = list(pool.map(lambda cloud: run(cloud, folder / cloud), clouds))
+        results = list(pool.map(lambda cloud: run(cloud, folder), clouds))
     for result in results:
         _print(result)
     if any(result.faults for result in results):
@@ -98,16 +68,16 @@ def main() -> int:
 
 
 def run(cloud: str, folder: Path) -> Result:
-    """Run the drill of one cloud in `folder`."""
+    """Run the drill of one cloud in a folder of `folder`."""
     started_s = time.monotonic()
-    with _LOCAL[cloud](folder) as drilled:
-        start_up_s = time.monotonic() - started_s
-        puts = put_files(drilled, make_sample_files())
-        rows = await_records(drilled, puts)
+    with running([cloud], folder, keeps_objects=False) as clouds:
+        local = clouds[cloud]
+        puts = put_files(local.drilled, make_sample_files())
+        rows = await_records(local.drilled, puts)
         findings = examine(puts, rows)
-        faults = overall_faults(drilled, findings, rows)
+        faults = overall_faults(local.drilled, findings, rows)
     took_s = time.monotonic() - started_s
-    return Result(cloud=cloud, findings=findings, faults=faults, start_up_s=start_up_s, took_s=took_s)
+    return Result(cloud=cloud, findings=findings, faults=faults, start_up_s=local.start_up_s, took_s=took_s)
 
 
 def _print(result: Result) -> None:
@@ -120,35 +90,6 @@ def _print(result: Result) -> None:
     for fault in result.faults:
         print(f"✗ {fault}")
     print()
-
-
-@contextmanager
-def _local_aws(folder: Path) -> Iterator[DrilledCloud]:
-    declaration = _sized_for_this_machine(read_declaration(PROJECT_FOLDER))
-    with LocalAws(declaration, folder=folder, task_root=PROJECT_FOLDER) as aws:
-        yield DrilledAws(aws)
-
-
-@contextmanager
-def _local_azure(folder: Path) -> Iterator[DrilledCloud]:
-    folder.mkdir()
-    with LocalAzure(folder=folder, task_root=PROJECT_FOLDER) as azure:
-        yield DrilledAzure(azure)
-
-
-@contextmanager
-def _local_gcp(folder: Path) -> Iterator[DrilledCloud]:
-    with LocalGcp(FunctionSettings(), folder=folder, task_root=PROJECT_FOLDER) as gcp:
-        yield DrilledGcp(gcp)
-
-
-def _sized_for_this_machine(declaration: Declaration) -> Declaration:
-    """Allow two concurrent invocations per processor; more would only wait for each other."""
-    machine_concurrency = 2 * (os.cpu_count() or 1)
-    return replace(declaration, maximum_concurrency=min(declaration.maximum_concurrency, machine_concurrency))
-
-
-_LOCAL = {"aws": _local_aws, "azure": _local_azure, "gcp": _local_gcp}
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 Standard input carries lines `hold <group id>` and `release <group id>`. Its end means that the supervisor is gone,
 however it died: the operating system closes the pipe. Portable to Linux and macOS; needs only the standard library.
+
+`lock <file>` and `unlock <file>`: by a file's lock others can see, while the leash is at work, that groups may be left.
 """
 
+import fcntl
 import os
 import signal
 import sys
@@ -16,12 +19,19 @@ GRACE_S = 3.0
 def read_held_groups(lines: Iterable[str]) -> set[int]:
     """Follow the supervisor's lines until they end; return the groups that it still held."""
     held: set[int] = set()
+    locks: dict[str, int] = {}
     for line in lines:
-        verb, group_id = line.split()
-        if verb == "hold":
-            held.add(int(group_id))
-        else:
-            held.discard(int(group_id))
+        verb, _, what = line.rstrip("\n").partition(" ")
+        match verb:
+            case "hold":
+                held.add(int(what))
+            case "release":
+                held.discard(int(what))
+            case "lock":
+                locks[what] = os.open(what, os.O_RDWR | os.O_CREAT, 0o600)
+                fcntl.flock(locks[what], fcntl.LOCK_EX)
+            case "unlock":
+                os.close(locks.pop(what))
     return held
 
 

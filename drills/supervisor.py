@@ -5,6 +5,7 @@ terminal reaches only the drill. Should the drill itself be killed, `drills.leas
 between a child's start and the line that reports it (microseconds) escapes.
 """
 
+import atexit
 import http.client
 import os
 import signal
@@ -12,8 +13,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -22,6 +23,7 @@ from drills.waiting import wait_until
 
 LOOPBACK = "127.0.0.1"
 LOG_TAIL_BYTES = 4_000
+_LEASH_END_TIMEOUT_S = 10.0  # the leash itself needs `drills.leash.GRACE_S` at most, and only if groups are left
 
 
 class StartError(Exception):
@@ -144,9 +146,14 @@ class SupervisedProcess:
 
     def log_tail(self) -> str:
         """Return the last few thousand bytes of the log."""
-        with self.log_path.open("rb") as log:
-            log.seek(max(0, self.log_path.stat().st_size - LOG_TAIL_BYTES))
-            return f"--- end of {self.log_path.name} ---\n{log.read().decode(errors='replace')}"
+        return log_tail(self.log_path)
+
+
+def log_tail(path: Path) -> str:
+    """Return the last few thousand bytes of a log, with its name."""
+    with path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - LOG_TAIL_BYTES))
+        return f"--- end of {path.name} ---\n{log.read().decode(errors='replace')}"
 
 
 def _signal_group(group_id: int, signal_number: int) -> None:
@@ -155,7 +162,7 @@ def _signal_group(group_id: int, signal_number: int) -> None:
 
 
 class _Leash:
-    """Our end of one `drills.leash` process, started when first needed."""
+    """Our end of one `drills.leash` process, started when first needed and ended with the interpreter."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -167,6 +174,12 @@ class _Leash:
     def release(self, group_id: int) -> None:
         self._tell(f"release {group_id}\n")
 
+    def lock(self, path: Path) -> None:
+        self._tell(f"lock {path}\n")
+
+    def unlock(self, path: Path) -> None:
+        self._tell(f"unlock {path}\n")
+
     def _tell(self, line: str) -> None:
         with self._lock:
             if self._process is None:
@@ -174,13 +187,32 @@ class _Leash:
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", "-S", script], stdin=subprocess.PIPE, text=True, start_new_session=True
                 )
+                atexit.register(self._end)
             pipe: IO[str] | None = self._process.stdin
             assert pipe is not None  # for the type checker: stdin=PIPE
             pipe.write(line)
             pipe.flush()
 
+    def _end(self) -> None:
+        """Close the pipe, upon which the leash stops what is still held and ends; wait for that."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=_LEASH_END_TIMEOUT_S)
+
 
 _LEASH = _Leash()
+
+
+@contextmanager
+def locked_while_processes_are_left(path: Path) -> Iterator[None]:
+    """Keep a file locked, also after this process was killed, until the last process that it started is gone."""
+    _LEASH.lock(path.resolve())
+    try:
+        yield
+    finally:
+        _LEASH.unlock(path.resolve())
 
 
 def pick_free_port() -> int:

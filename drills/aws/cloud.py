@@ -41,7 +41,7 @@ class LocalAws:
 
         Args:
             declaration: What to run.
-            folder: Holds the emulator's data and all logs; new or empty.
+            folder: Holds the emulator's data and all logs; new, empty, or of an earlier run.
             task_root: Holds the function's code, as it would be unpacked in Lambda.
         """
         self.ministack = Ministack(folder)
@@ -80,6 +80,11 @@ class LocalAws:
             for client in (self.s3, self.sqs, self.dynamodb):
                 client.close()
             self.ministack.stop()
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """Where what answers."""
+        return {"S3, SQS, DynamoDB, CloudFormation": self.ministack.endpoint_url}
 
     def restart(self) -> None:
         """Take all AWS services away for a moment; data and addresses stay, warm functions stay."""

@@ -2,13 +2,15 @@
 
 import io
 import os
+import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
@@ -43,7 +45,13 @@ class LocalAzure:
         lock_s: int = 600,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """Describe a local Azure; its data and logs live in `folder`, the function's code in `task_root`."""
+        """Describe a local Azure.
+
+        Args:
+            folder: Holds the data and all logs; new, empty, or of an earlier run.
+            task_root: Holds the function's code.
+        """
+        self.bucket = BUCKET
         self.azurite = Azurite(folder)
         self._folder, self._task_root = folder, task_root
         self._timeout_s, self._batch_count, self._lock_s = timeout_s, batch_count, lock_s
@@ -79,6 +87,12 @@ class LocalAzure:
             for client in (self.blobs, self.queues, self.tables, self._work, self._parked):
                 client.close()
             self.azurite.stop()
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """Where what answers; puts go through Event Grid's stand-in, or nobody hears of them."""
+        service_urls = {f"{service} storage": self.azurite.url(service) for service in (Service.QUEUE, Service.TABLE)}
+        return {"blob storage, with events": self.azurite.url(Service.BLOB, port=self.event_grid.port), **service_urls}
 
     def restart(self) -> None:
         """Take all storage services away for a moment; data and addresses stay, warm functions stay."""
@@ -158,11 +172,17 @@ class LocalAzure:
         }
 
     def _create_resources(self) -> None:
-        self.blobs.create_container(BUCKET).close()
-        self.tables.create_table(TABLE).close()
-        self._work.create_queue()
-        self._parked.create_queue()
+        """Create what an earlier run in the same folder has not left."""
+        with suppress(ResourceExistsError):
+            self.blobs.create_container(BUCKET).close()
+        with suppress(ResourceExistsError):
+            self.tables.create_table(TABLE).close()
+        for queue in (self._work, self._parked):
+            with suppress(ResourceExistsError):
+                queue.create_queue()
         app = self._folder / "app"
+        if app.exists():
+            shutil.rmtree(app)  # links, which are not followed, and two small files
         app.mkdir()
         for name in ("core", "handlers", "providers"):
             (app / name).symlink_to(self._task_root / name)

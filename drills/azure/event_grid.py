@@ -38,7 +38,8 @@ class EventGrid:
         self.copy_count = 1
         self.dead_letters: list[dict[str, Any]] = []
         self.deliver = deliver
-        self._sequence = itertools.count(1)
+        # Grows over restarts as well: a key's later event must never look older than its earlier one.
+        self._sequence = itertools.count(time.time_ns() // 1000)
         self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._server = _Server(blob_port, self.publish)
         self.port: int = self._server.server_port

@@ -6,17 +6,23 @@ fake-gcs-server ──notification──> work topic ──push──> functions
 
 import base64
 import os
+import shutil
 import sys
+import urllib.error
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from drills.gcp.google import call
+from drills.gcp.kept_objects import KeptObjects
+from drills.gcp.pubsub_messages import PubSubMessages
 from drills.gcp.stand_ins import START_TIMEOUT_S, FakeGcs, StandIn, listens
 from drills.supervisor import LOOPBACK, SupervisedProcess, pick_free_port
+from drills.waiting import wait_until
 
 PROJECT = "local-project"
 BUCKET = "sluice-uploads"
@@ -53,18 +59,24 @@ class LocalGcp:
         function: The functions framework; kill it, pause it, start it again.
     """
 
-    def __init__(self, settings: FunctionSettings, *, folder: Path, task_root: Path) -> None:
+    def __init__(
+        self, settings: FunctionSettings, *, folder: Path, task_root: Path, keeps_objects: bool = False
+    ) -> None:
         """Describe a local Google Cloud.
 
         Args:
-            folder: Holds the servers' data and all logs; new or empty.
+            folder: Holds the servers' data and all logs; new, empty, or of an earlier run.
             task_root: Holds the function's code, as it would be unpacked in the container.
+            keeps_objects: Write the bucket's objects to the folder at `stop`, and take them back at `start`.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.bucket = BUCKET
         self.pubsub = StandIn("pubsub", folder)
         self.firestore = StandIn("firestore", folder)
         self.storage = FakeGcs(folder, pubsub_address=self.pubsub.grpc_address, project=PROJECT, topic="work")
+        self._kept = KeptObjects(folder / "objects", address=f"{LOOPBACK}:{self.storage.port}", bucket=BUCKET)
+        self._keeps_objects = keeps_objects
+        self._folder = folder
         self._settings = settings
         self._function_port = pick_free_port()
         self._running = ExitStack()
@@ -105,20 +117,43 @@ class LocalGcp:
         self.stop()
 
     def start(self) -> None:
-        """Start the servers, create the resources, start the function."""
+        """Start the servers, create the resources that an earlier run has not left, start the function."""
         with ExitStack() as starting:
-            starting.enter_context(self.pubsub)
             starting.enter_context(self.firestore)
+            # The bucket's server connects to Pub/Sub when it starts, and waits long before it tries again.
+            if self._keeps_objects and not self._kept.is_empty:
+                self._start_storage_with_objects(starting)
+                starting.enter_context(self.pubsub)
+            else:
+                starting.enter_context(self.pubsub)
+                starting.enter_context(self.storage)
+                self._create_bucket()
             self._create_topics()
-            starting.enter_context(self.storage)
-            self._create_bucket()
             starting.callback(self.function.stop)
             self.start_function()
+            self.let_go()
             self._running = starting.pop_all()
 
     def stop(self) -> None:
         """Stop what was started, the function first."""
-        self._running.close()
+        try:
+            if self._keeps_objects:
+                self.hold_back()  # the function's next address will be another one
+                self.function.stop()
+                self._kept.save()
+        finally:
+            self._running.close()
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """Where what answers."""
+        return {
+            "Cloud Storage": self.storage.url,
+            "Pub/Sub, gRPC": self.pubsub.grpc_address,
+            "Pub/Sub, JSON": self.pubsub.http_address,
+            "Firestore, gRPC": self.firestore.grpc_address,
+            "Firestore, JSON": self.firestore.http_address,
+        }
 
     def start_function(self) -> None:
         """Start the function, or start it again."""
@@ -154,13 +189,35 @@ class LocalGcp:
         path = f"/v1/projects/{PROJECT}/subscriptions/work:modifyPushConfig"
         call("POST", self.pubsub.http_address, path, body={"pushConfig": dict(config)})
 
+    def _start_storage_with_objects(self, starting: ExitStack) -> None:
+        """Fill the bucket again without telling anybody, and tell the messages that wait the new generations.
+
+        The events of it go to an empty Pub/Sub at the address of the real one, which is not up yet.
+        """
+        silent = self._folder / "pubsub-while-restoring"
+        shutil.rmtree(silent, ignore_errors=True)
+        with StandIn("pubsub", silent, ports=(self.pubsub.grpc_port, self.pubsub.http_port)):
+            self._create_topics()
+            starting.enter_context(self.storage)
+            self._create_bucket()
+            restored = self._kept.restore()
+            wait_until(
+                lambda: self.message_count("work") >= restored.event_count,
+                timeout_s=START_TIMEOUT_S,
+                what="all events of the objects that came back",
+            )
+        shutil.rmtree(silent)
+        messages = PubSubMessages(self.pubsub.path)
+        messages.rename(restored.generations)
+        messages.close()
+        self._kept.renumber(restored.generations)
+
     def _create_topics(self) -> None:
-        settings, address, project = self._settings, self.pubsub.http_address, f"projects/{PROJECT}"
+        settings, project = self._settings, f"projects/{PROJECT}"
         for name in ("work", "parked"):
-            call("PUT", address, f"/v1/{project}/topics/{name}", body={})
+            self._create(f"/v1/{project}/topics/{name}", {})
         work: dict[str, Any] = {
             "topic": f"{project}/topics/work",
-            "pushConfig": self._push_config,
             "ackDeadlineSeconds": settings.ack_deadline_s,
             "retryPolicy": {
                 "minimumBackoff": f"{settings.shortest_backoff_s}s",
@@ -172,8 +229,17 @@ class LocalGcp:
             },
         }
         parked = {"topic": f"{project}/topics/parked", "ackDeadlineSeconds": 60}
-        call("PUT", address, f"/v1/{project}/subscriptions/work", body=work)
-        call("PUT", address, f"/v1/{project}/subscriptions/parked", body=parked)
+        self._create(f"/v1/{project}/subscriptions/work", work)
+        self._create(f"/v1/{project}/subscriptions/parked", parked)
+
+    def _create(self, path: str, body: Mapping[str, Any]) -> None:
+        """Create a resource of Pub/Sub, or leave it as an earlier run has made it."""
+        try:
+            call("PUT", self.pubsub.http_address, path, body=dict(body))
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code != HTTPStatus.CONFLICT:
+                raise
 
     def _create_bucket(self) -> None:
         bucket = {"name": BUCKET, "versioning": {"enabled": True}}

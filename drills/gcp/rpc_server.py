@@ -85,6 +85,9 @@ class Database:
                 self._connection.execute("rollback")
                 raise
 
+    def close(self) -> None:
+        self._connection.close()
+
 
 def serve(
     rpcs: list[Rpc],

@@ -11,6 +11,7 @@ import pytest
 from drills.supervisor import StartError, SupervisedProcess, answers_http, pick_free_port
 from drills.waiting import wait_until
 
+PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 SLEEPER = "import time; print('asleep', flush=True); time.sleep(60)"
 STUBBORN_PARENT = f"""
 import signal, subprocess, sys
@@ -143,3 +144,23 @@ def test_children_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
 
     wait_until(lambda: not exists(pid), timeout_s=10, what="the child is gone")
     assert existed
+
+
+def test_the_leash_ends_with_the_interpreter(tmp_path: Path) -> None:
+    """No warning of a process that still runs, and what nobody stopped is gone when the interpreter has ended."""
+    script = f"""
+from pathlib import Path
+from tests.drills.test_supervisor import SLEEPER, supervise
+folder = Path({str(tmp_path)!r})
+with supervise(SLEEPER, folder, name="stopped"):
+    pass
+forgotten = supervise(SLEEPER, folder, name="forgotten")
+forgotten.start()
+print(forgotten.pid)
+forgotten._process.returncode = 0  # so that only the leash can be what Python warns of
+"""
+    command = [sys.executable, "-W", "always", "-c", script]
+    ended = subprocess.run(command, cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True, timeout=60)
+
+    assert ended.stderr == ""
+    assert not exists(int(ended.stdout))

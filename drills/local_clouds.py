@@ -1,0 +1,154 @@
+"""`python -m drills.local_clouds up`: local clouds that stay up until Ctrl-C, with data that the next run finds again.
+
+Exit status 0 after a clean stop, 1 if a cloud could not start or stop. Other drills import `running` from here.
+"""
+
+import argparse
+import io
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from drills.running_clouds import (
+    CLOUDS,
+    PROJECT_FOLDER,
+    CloudsDidNotStartError,
+    FolderInUseError,
+    RunningCloud,
+    running,
+)
+from drills.what_is_real import WHAT_IS_REAL
+
+__all__ = ["CloudsDidNotStartError", "FolderInUseError", "RunningCloud", "main", "running", "variables"]
+
+LOCAL_FOLDER = PROJECT_FOLDER / ".sluice" / "local"
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_OF_THE_FUNCTION_ALONE = {"PATH", "HOME", "PYTHON_THREADPOOL_THREAD_COUNT"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; return the exit status."""
+    options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    try:
+        up(options.cloud, options.folder, as_json=options.json)
+    except (FolderInUseError, CloudsDidNotStartError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def up(clouds: Sequence[str], folder: Path, *, as_json: bool) -> None:
+    """Keep the clouds up until a signal comes. One that comes while they start is obeyed once they have started."""
+    files: list[Path] = []
+
+    def tell(cloud: RunningCloud) -> None:
+        files.append(write_environment(cloud))
+        print(json.dumps(describe(cloud)) if as_json else _text(cloud), flush=True)
+
+    try:
+        with _stop_asked() as wait_for_stop, running(clouds, folder, on_ready=tell):
+            print("Ctrl-C stops.", file=sys.stderr, flush=True)
+            wait_for_stop()
+            print("Stopping …", file=sys.stderr, flush=True)
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
+
+
+def variables(cloud: RunningCloud) -> dict[str, str]:
+    """What `sls put|ledger|parked|redrive` and the vendor's own tools need to know to work on this cloud."""
+    found = {name: value for name, value in cloud.local.environment.items() if name not in _OF_THE_FUNCTION_ALONE}
+    if cloud.name == "azure":
+        found["AZURE_STORAGE_CONNECTION_STRING"] = found["SLUICE_STORAGE"]  # so do `az storage` and the SDKs call it
+    return found | {"SLUICE_LOCAL_DIR": ""}  # empty: not the embedded store
+
+
+def write_environment(cloud: RunningCloud) -> Path:
+    """Write the variables for a shell, readable by their owner alone: they hold the emulators' keys."""
+    path = cloud.folder / "environment"
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.writelines(f"{name}={shlex.quote(value) if value else ''}\n" for name, value in variables(cloud).items())
+    return path
+
+
+def describe(cloud: RunningCloud) -> dict[str, Any]:
+    """One line of `--json`."""
+    return {
+        "cloud": cloud.name,
+        "start_up_s": round(cloud.start_up_s, 2),
+        "bucket": cloud.local.bucket,
+        "endpoints": cloud.local.endpoints,
+        "environment": variables(cloud),
+        "environment_file": str(cloud.folder / "environment"),
+        "folder": str(cloud.folder),
+        "what_is_real": WHAT_IS_REAL[cloud.name],
+    }
+
+
+def _text(cloud: RunningCloud) -> str:
+    where: Mapping[str, str] = {
+        "bucket": cloud.local.bucket,
+        **cloud.local.endpoints,
+        "data and logs": _shown(cloud.folder),
+        "variables": _shown(cloud.folder / "environment"),
+    }
+    width = max(map(len, where))
+    places = "\n".join(f"  {name:{width}}  {place}" for name, place in where.items())
+    source = f"set -a; . {shlex.quote(_shown(cloud.folder / 'environment'))}; set +a"
+    return (
+        f"{cloud.name} is up, after {cloud.start_up_s:.1f} s.\n{places}\n\n{WHAT_IS_REAL[cloud.name]}\n"
+        f"  {source}\n  npx sls put README.md --cloud {cloud.name}; npx sls ledger --cloud {cloud.name}\n"
+    )
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+@contextmanager
+def _stop_asked() -> Iterator[Any]:
+    """Give a function that waits for a signal. A pipe, because a handler may not touch what its thread has locked."""
+    reading, writing = os.pipe()
+    before = {number: signal.signal(number, lambda *_: os.write(writing, b".") and None) for number in _STOP_SIGNALS}
+    try:
+        yield lambda: os.read(reading, 1)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(reading)
+        os.close(writing)
+
+
+def _cloud_list(text: str) -> list[str]:
+    clouds = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in clouds if name not in CLOUDS]
+    if unknown or not clouds:
+        raise argparse.ArgumentTypeError(f"no such cloud: {', '.join(unknown) or text!r}; {', '.join(CLOUDS)}")
+    return clouds
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m drills.local_clouds", description=(__doc__ or "").split("\n")[0])
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    command = commands.add_parser("up", help="start local clouds side by side, and stay until Ctrl-C")
+    command.add_argument(
+        "--cloud", type=_cloud_list, default=list(CLOUDS), metavar="LIST", help="comma-separated (default: all)"
+    )
+    command.add_argument(
+        "--folder", type=Path, default=LOCAL_FOLDER, help="where the data lives (default: .sluice/local)"
+    )
+    command.add_argument("--json", action="store_true", help="print a line of JSON for each cloud when it is up")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
