@@ -12,8 +12,9 @@ help: ## Show the targets
 drill: setup ## Put real files into local clouds' buckets and check every record (exit status is the verdict)
 	@$(BIN)/python -m drills
 
-test: setup ## Run all tests
+test: setup .venv-dns/.done ## Run all tests
 	$(BIN)/pytest
+	.venv-dns/bin/pytest tests/dns
 	node --test plugins/test/*.test.js
 
 check: setup lint template test ## Format, lint, types, deployment template, all tests: what CI runs
@@ -35,6 +36,9 @@ template: setup .venv-checkov/.done ## Package for AWS and judge the CloudFormat
 bench: setup ## Compare cold start, warm time and memory on each local cloud with the tutorials' handlers (AWS: also Powertools)
 	$(BIN)/python -m drills.bench
 
+simulate: setup ## Run three clouds through seeded schedules of faults: SEEDS=20000, or one with its trace: SEED=123
+	@$(BIN)/python -m tests.simulation.clouds.simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),10000))
+
 setup: .venv/.done node_modules/.done build/wheels/.done ## Install what the lock files pin (does nothing when nothing changed)
 
 .venv/.done: requirements.lock requirements-azure-runtime.lock
@@ -47,6 +51,11 @@ setup: .venv/.done node_modules/.done build/wheels/.done ## Install what the loc
 .venv-checkov/.done: requirements-checkov.lock
 	$(PYTHON) -m venv --clear .venv-checkov
 	.venv-checkov/bin/pip install --quiet --require-hashes --requirement requirements-checkov.lock
+	@touch $@
+
+.venv-dns/.done: requirements-dns.lock
+	$(PYTHON) -m venv --clear .venv-dns
+	.venv-dns/bin/pip install --quiet --require-hashes --requirement requirements-dns.lock
 	@touch $@
 
 node_modules/.done: package-lock.json
@@ -64,6 +73,7 @@ lock: .venv/.done ## Pin the newest versions that requirements*.txt and package.
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile $(LOCK) --upgrade --universal --python-version 3.11 -o requirements.lock requirements.txt
 	$(BIN)/uv pip compile $(LOCK) --upgrade --universal --python-version 3.11 -o requirements-checkov.lock requirements-checkov.txt
+	$(BIN)/uv pip compile $(LOCK) --upgrade --universal --python-version 3.11 -o requirements-dns.lock requirements-dns.txt
 	$(BIN)/uv pip compile $(LOCK) --upgrade --no-deps --python-version 3.13 -o requirements-azure-runtime.lock requirements-azure-runtime.txt
 	$(BIN)/uv pip compile $(LOCK) --python-version 3.13 --constraint requirements.lock \
 	  -o providers/aws/requirements.lock providers/aws/requirements.txt
@@ -71,4 +81,4 @@ lock: .venv/.done ## Pin the newest versions that requirements*.txt and package.
 	  --constraint requirements.lock -o providers/$$cloud/requirements.lock providers/$$cloud/requirements.txt || exit 1; done
 	npm update --package-lock-only
 
-.PHONY: help drill test check lint format template bench setup lock
+.PHONY: help drill test check lint format template bench simulate setup lock

@@ -64,7 +64,7 @@ class Record:
         derived_from: The upload from which our own code made this object; such an object is recorded, not handled.
         conflicts: Other contents that were recorded under this id (a mutable object, read twice). Normally empty.
         home: Of an upload through the API, or of one that was handed over: the cloud that is to process it first.
-        accepted_at_ms: When it was accepted, by the clock of the cloud that did; 0 of an object put into a bucket.
+        accepted_at_ms: When it was accepted or last handed over, by the clock of the cloud that did; else 0.
     """
 
     upload: Upload

@@ -21,6 +21,9 @@ VOTE_ROW = "vote"
 # A lost race for a row means that somebody else moved it on; each round one of them succeeds.
 _WRITE_TRIES = 5
 
+# Whoever handed work over asks again and again until it is recorded.
+_RESEND_AFTER_MS = 60_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
@@ -62,18 +65,25 @@ class Site:
     # Who works on an upload that was handed over, by the row here:
     #
     #     no row, or pending elsewhere ──> pending, home = here ──> work item ──> this cloud's function
-    #     pending here ──> work item again (the last one may be lost)       claimed, recorded, …: nothing to do
+    #     pending here ──> work item again, once a minute (the last one may be lost)       else: nothing to do
+    #
+    # A copy of this cloud's own has its event, or is found by a sweep, so one work item is enough for it. With more,
+    # two clouds that both fail would give each other ever more work.
     def take_work(self, upload: Upload) -> State:
         own = self._own_copy(upload)
+        has_copy = (own.cloud, own.bucket) == (self.cloud, self.services.store.bucket)
+        if not has_copy and not own.url:
+            raise TransientError("no copy stands here, and there is no URL to read the upload by")
         for _ in range(_WRITE_TRIES):
             row = self.services.ledger.get(upload.upload_id)
             known = from_fields(row.fields) if row else Record(upload=own, state=State.PENDING)
             if known.state is not State.PENDING:
                 return known.state
-            taken = replace(known, home=self.cloud, accepted_at_ms=known.accepted_at_ms or self.clock_ms())
-            if row is not None and taken == known:
-                break
-            if self._put(taken, row) is not None:
+            now_ms = self.clock_ms()
+            if known.home == self.cloud and (has_copy or now_ms - known.accepted_at_ms < _RESEND_AFTER_MS):
+                return State.PENDING
+            accepted_at_ms = (known.accepted_at_ms or now_ms) if has_copy else now_ms
+            if self._put(replace(known, home=self.cloud, accepted_at_ms=accepted_at_ms), row) is not None:
                 break
         else:
             raise TransientError("too many others wrote the upload's record")

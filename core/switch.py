@@ -7,7 +7,7 @@ from functools import partial
 from core.errors import StepError
 from core.gather import Gather
 from core.peer import Peer
-from core.route import Route, chosen_route, majority_of, next_route
+from core.route import REASON_MAX_CHARS, Route, chosen_route, majority_of, next_route
 
 
 class NoMajorityError(StepError):
@@ -44,7 +44,7 @@ def offer(route: Route, *, peers: Sequence[Peer], gather: Gather) -> Switch:
 
 
 def current_route(held: Mapping[str, Route], *, cloud_count: int) -> Route:
-    """The route that counts, or if no majority holds one, the newest that is held.
+    """The route that counts, or if no majority holds one, the newest that is held; of equally new ones a pinned one.
 
     Raises:
         NoMajorityError: Fewer than a majority could be asked.
@@ -52,7 +52,9 @@ def current_route(held: Mapping[str, Route], *, cloud_count: int) -> Route:
     needed = majority_of(cloud_count)
     if len(held) < needed:
         raise NoMajorityError(f"{len(held)} of {cloud_count} clouds can be asked for their route; {needed} are needed")
-    return chosen_route(held, cloud_count=cloud_count) or max(held.values(), key=lambda route: route.epoch)
+    return chosen_route(held, cloud_count=cloud_count) or max(
+        held.values(), key=lambda route: (route.epoch, route.pinned)
+    )
 
 
 def move(
@@ -74,5 +76,5 @@ def move(
         ValueError: The new route makes no sense.
     """
     route = current_route(held, cloud_count=len(peers))
-    moved = replace(route, **change, reason=reason, changed_at_ms=now_ms)  # type: ignore[arg-type]
+    moved = replace(route, **change, reason=reason[:REASON_MAX_CHARS], changed_at_ms=now_ms)  # type: ignore[arg-type]
     return offer(next_route(held, moved), peers=peers, gather=gather)

@@ -51,13 +51,15 @@ class Watch:
 
     def run_round(self) -> Round:
         """Look, vote, and decide once. What fails is left to the next round."""
+        began_at_ms = self.clock_ms()
         gathered = self.gather({peer.cloud: peer.look for peer in self.peers}, needed=len(self.peers))
         looks = gathered.done
         vote = self._vote(looks)
         held = {cloud: look.route for cloud, look in looks.items() if look.route is not None}
         try:
             route = current_route(held, cloud_count=len(self.peers))
-            switch = self._move(held, route, [vote, *_votes_of_others(looks, vote)])
+            votes = [vote, *_votes_of_others(looks, vote)]
+            switch = self._move(held, route, votes, seen_at_ms=began_at_ms)
         except NoMajorityError:
             route, switch = None, None
         except StepError as error:
@@ -89,12 +91,16 @@ class Watch:
             log.warning("watch: the vote cannot be kept: %s", error)
         return vote
 
-    def _move(self, held: Mapping[str, Route], route: Route, votes: Sequence[Vote]) -> Switch | None:
+    # A switch that others are still at shows as two routes; so does one that was broken off, or that lost against
+    # another one to the same epoch. How old it is counts from the look: since then it may have been finished.
+    def _move(
+        self, held: Mapping[str, Route], route: Route, votes: Sequence[Vote], *, seen_at_ms: int
+    ) -> Switch | None:
         chosen = chosen_route(held, cloud_count=len(self.peers))
-        newest = max(held.values(), key=lambda each: each.epoch)
         now_ms = self.clock_ms()
-        if chosen is None or newest.epoch > chosen.epoch:
-            if now_ms - newest.changed_at_ms < self.settle_after_s * 1000:
+        rivals = [each for each in held.values() if chosen is None or (each != chosen and each.epoch >= chosen.epoch)]
+        if chosen is None or rivals:
+            if seen_at_ms - max(each.changed_at_ms for each in rivals) < self.settle_after_s * 1000:
                 return None
             return self._offer(next_route(held, replace(route, changed_at_ms=now_ms)))
         if self.site.cloud in held and held[self.site.cloud].epoch < chosen.epoch:
@@ -110,8 +116,10 @@ class Watch:
             return True
         rank = 1 + [cloud for cloud in route.order if cloud != decided.active].index(self.site.cloud)
         active, wanted = own.seen[route.active], own.seen[decided.active]
-        patience = rank * self.policy.fail_count
-        return max(active.fail_count - self.policy.fail_count, wanted.ok_count - self.policy.recover_count) >= patience
+        overdue = active.fail_count - self.policy.fail_count
+        if overdue < 0:  # not the active one's failure but the other one's recovery is the reason, as seen from here
+            overdue = wanted.ok_count - self.policy.recover_count
+        return overdue >= rank * self.policy.fail_count
 
     def _offer(self, route: Route) -> Switch:
         return offer(route, peers=self.peers, gather=self.gather)

@@ -107,7 +107,9 @@ class Worker:
             return outcome
         if self.tell and outcome.record and outcome.record.accepted_at_ms:
             self.tell(outcome.record)
-        if self.hand_over and outcome.is_for_another and self.hand_over(this.upload) is State.RECORDED:
+        if not self.hand_over or not outcome.is_for_another or this.upload.url:
+            return outcome  # what was handed over to this cloud is not passed on: the giver has its message still
+        if self.hand_over(this.upload) is State.RECORDED:
             return Outcome(ending=Ending.DUPLICATE, reason="another cloud has recorded it")
         return outcome
 

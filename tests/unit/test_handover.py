@@ -117,9 +117,13 @@ def test_taking_work_twice_is_taking_it_once() -> None:
     upload = replace(put_straight(clouds), url="memory://aws-bucket/photo.png?version=1")
 
     states = [clouds.sites["gcp"].take_work(upload) for _ in range(3)]
+    assert clouds.services["gcp"].work.depth().visible_count == 1
+    clouds.now_ms += 61_000
+    states.append(clouds.sites["gcp"].take_work(upload))
+    assert clouds.services["gcp"].work.depth().visible_count == 2
     clouds.work("gcp")
 
-    assert states == [State.PENDING] * 3
+    assert states == [State.PENDING] * 4
     assert clouds.handled == [("gcp", upload.upload_id)]
     assert clouds.sites["gcp"].take_work(upload) is State.RECORDED
 
