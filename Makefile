@@ -12,7 +12,7 @@ help: ## Show the targets
 drill: setup ## Put real files into local clouds' buckets and check every record (exit status is the verdict)
 	@$(BIN)/python -m drills
 
-test: setup .venv-dns/.done ## Run all tests
+test: setup dns ## Run all tests
 	$(BIN)/pytest
 	.venv-dns/bin/pytest tests/dns
 	node --test plugins/test/*.test.js
@@ -33,6 +33,9 @@ template: setup .venv-checkov/.done ## Package for AWS and judge the CloudFormat
 	$(BIN)/cfn-lint --config-file providers/aws/.cfnlintrc .serverless/cloudformation-template-update-stack.json
 	.venv-checkov/bin/checkov --config-file providers/aws/.checkov.yml --file .serverless/cloudformation-template-update-stack.json
 
+outages: setup ## Break each part of each of three local clouds in turn, while a client uploads (CI breaks each part of one)
+	SLUICE_ALL_OUTAGES=1 $(BIN)/pytest -q tests/e2e/test_outages.py
+
 bench: setup ## Compare cold start, warm time and memory on each local cloud with the tutorials' handlers (AWS: also Powertools)
 	$(BIN)/python -m drills.bench
 
@@ -52,6 +55,8 @@ setup: .venv/.done node_modules/.done build/wheels/.done ## Install what the loc
 	$(PYTHON) -m venv --clear .venv-checkov
 	.venv-checkov/bin/pip install --quiet --require-hashes --requirement requirements-checkov.lock
 	@touch $@
+
+dns: .venv-dns/.done ## Install what `npx sls failover dns` needs
 
 .venv-dns/.done: requirements-dns.lock
 	$(PYTHON) -m venv --clear .venv-dns
@@ -81,4 +86,4 @@ lock: .venv/.done ## Pin the newest versions that requirements*.txt and package.
 	  --constraint requirements.lock -o providers/$$cloud/requirements.lock providers/$$cloud/requirements.txt || exit 1; done
 	npm update --package-lock-only
 
-.PHONY: help drill test check lint format template bench simulate setup lock
+.PHONY: help drill test check lint format template bench outages simulate setup dns lock
