@@ -36,12 +36,17 @@ class Receipt:
     copies: tuple[str, ...]
 
 
-def in_order(peers: Sequence[Peer], route: Route, *, own: str) -> list[Peer]:
+def in_order(peers: Sequence[Peer], route: Route, *, own: str, failed: str = "") -> list[Peer]:
     """The clouds in the order in which they are asked to hold a copy: the active one, this one, the others.
 
     With one copy a standby passes the upload on to the active cloud, and keeps it only if that cannot be reached.
+
+    Args:
+        failed: The cloud that the client could not use before; it is asked last, so that one which hangs costs the
+            client its patience once and not twice.
     """
-    place = {cloud: index for index, cloud in enumerate(dict.fromkeys((route.active, own, *route.order)))}
+    names = dict.fromkeys((route.active, own, *route.order))
+    place = {cloud: (cloud == failed, index) for index, cloud in enumerate(names)}
     return sorted((peer for peer in peers if peer.cloud in place), key=lambda peer: place[peer.cloud])
 
 

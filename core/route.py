@@ -51,6 +51,8 @@ class Route:
             raise ValueError(f"the route's order must name each cloud once, and {self.active!r} among them")
         if self.epoch < 0:
             raise ValueError("the route's epoch must be a whole number from 0")
+        if len(self.reason) > REASON_MAX_CHARS:  # cut when stored, it would no longer be the route that was offered
+            raise ValueError(f"the route's reason must have at most {REASON_MAX_CHARS} characters")
 
     @property
     def value(self) -> "Route":
@@ -72,7 +74,7 @@ def route_to_fields(route: Route) -> Fields:
         "pinned": int(route.pinned),
         "held_until_at_ms": route.held_until_at_ms,
         "flap_count": route.flap_count,
-        "reason": route.reason[:REASON_MAX_CHARS],
+        "reason": route.reason,
         "changed_at_ms": route.changed_at_ms,
     }
 

@@ -1,4 +1,4 @@
-"""What AWS Lambda calls: `process`, with each batch of the work queue. The HTTP API is handlers/api.py."""
+"""What AWS Lambda calls: `process`, with each batch of the work queue. The HTTP API is handlers/api/."""
 
 import os
 from functools import cache
@@ -6,7 +6,7 @@ from typing import Any
 
 from core.ports import Cloud
 from core.worker import Worker
-from handlers.settings import read_settings, required
+from handlers.settings import read_settings, required, required_with_peers
 from handlers.wiring import clock_ms, make_worker
 from providers.aws.events import messages_of, parse
 
@@ -53,7 +53,7 @@ def connect() -> Cloud:
     return providers.aws.connect.connect(
         bucket=required(os.environ, "SLUICE_BUCKET"),
         ledger_table=required(os.environ, "SLUICE_LEDGER_TABLE"),
-        control_table=os.environ.get("SLUICE_CONTROL_TABLE", ""),  # without peers there is none
+        control_table=required_with_peers(os.environ, "SLUICE_CONTROL_TABLE"),
         work_queue_url=os.environ.get("SLUICE_WORK_QUEUE_URL", ""),  # the API has none
         parked_queue_url=os.environ.get("SLUICE_PARKED_QUEUE_URL", ""),
     )

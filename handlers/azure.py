@@ -1,8 +1,8 @@
-"""What Azure Functions calls: `process`, with each message of the work queue. The HTTP API is handlers/api.py.
+"""What Azure Functions calls: `process`, with each message of the work queue. The HTTP API is handlers/api/.
 
 Written for the v2 programming model, with what azure-functions 1.26 (Python 3.10 to 3.12) and 2.x (3.13 on) share. The
-root module that Azure wants, `function_app.py`, is made by `providers.azure.package`, and says only
-`from handlers.azure import app`.
+root module that Azure wants, `function_app.py`, is made by `providers.azure.package`: it takes `app` from
+handlers/azure_app.py and adds the HTTP API.
 
 A function that returns has its message deleted. One that raises does not; the host then makes the message visible
 again, but with the receipt that it knows. The worker has set the time of the next try beforehand, and with it a new
@@ -17,7 +17,7 @@ from typing import Any
 
 from core.ports import Cloud, Message
 from core.worker import Worker
-from handlers.settings import Settings, read_settings, required
+from handlers.settings import Settings, read_settings, required, required_with_peers
 from handlers.wiring import clock_ms, make_worker
 from providers.azure.events import messages_of, parse
 from providers.azure.message_text import decode
@@ -71,7 +71,7 @@ def connect() -> Cloud:
     return providers.azure.connect.connect(
         bucket=required(os.environ, "SLUICE_BUCKET"),
         ledger_table=required(os.environ, "SLUICE_LEDGER_TABLE"),
-        control_table=os.environ.get("SLUICE_CONTROL_TABLE", ""),  # without peers there is none
+        control_table=required_with_peers(os.environ, "SLUICE_CONTROL_TABLE"),
         work_queue=os.environ.get("SLUICE_WORK_QUEUE", ""),  # the API has none
         parked_queue=os.environ.get("SLUICE_PARKED_QUEUE", ""),
     )

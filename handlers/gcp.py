@@ -1,4 +1,4 @@
-"""What the functions framework calls: `process`, with each message that Pub/Sub pushes. HTTP API: handlers/api.py.
+"""What the functions framework calls: `process`, with each message that Pub/Sub pushes. HTTP API: handlers/api/.
 
 Success acknowledges the message. An exception brings it back, after a wait that grows by the subscription's retry
 policy (10 to 600 s). What will never succeed is parked by our own code, with the reason, and so acknowledged.
@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from core.ports import Cloud
-from handlers.settings import Settings, read_settings, required
+from handlers.settings import Settings, read_settings, required, required_with_peers
 from handlers.wiring import clock_ms, make_worker
 from providers.gcp.events import messages_of, parse
 
@@ -56,7 +56,7 @@ def connect() -> Cloud:
         bucket=required(os.environ, "SLUICE_BUCKET"),
         database=os.environ.get("SLUICE_LEDGER_DATABASE", "(default)"),
         collection=required(os.environ, "SLUICE_LEDGER_COLLECTION"),
-        control_collection=os.environ.get("SLUICE_CONTROL_COLLECTION", ""),  # without peers there is none
+        control_collection=required_with_peers(os.environ, "SLUICE_CONTROL_COLLECTION"),
         work_topic=os.environ.get("SLUICE_WORK_TOPIC", ""),  # the API has none
         work_subscription=os.environ.get("SLUICE_WORK_SUBSCRIPTION", ""),
         parked_topic=os.environ.get("SLUICE_PARKED_TOPIC", ""),

@@ -34,10 +34,10 @@ def read_settings(env: Mapping[str, str]) -> Settings:
     return Settings(
         cloud=required(env, "SLUICE_CLOUD"),
         local_dir=env.get("SLUICE_LOCAL_DIR", ""),
-        policy=RetryPolicy(attempt_count=_whole_number(env, "SLUICE_ATTEMPT_COUNT", 5, low=1, high=100)),
-        lease_margin_s=_whole_number(env, "SLUICE_LEASE_MARGIN_S", 10, low=1, high=3600),
-        concurrency_count=_whole_number(env, "SLUICE_CONCURRENCY", 4, low=1, high=64),
-        timeout_s=_whole_number(env, "SLUICE_TIMEOUT_S", 60, low=3, high=3600),
+        policy=RetryPolicy(attempt_count=whole_number(env, "SLUICE_ATTEMPT_COUNT", 5, low=1, high=100)),
+        lease_margin_s=whole_number(env, "SLUICE_LEASE_MARGIN_S", 10, low=1, high=3600),
+        concurrency_count=whole_number(env, "SLUICE_CONCURRENCY", 4, low=1, high=64),
+        timeout_s=whole_number(env, "SLUICE_TIMEOUT_S", 60, low=3, high=3600),
     )
 
 
@@ -48,7 +48,12 @@ def required(env: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _whole_number(env: Mapping[str, str], name: str, default: int, *, low: int, high: int) -> int:
+def required_with_peers(env: Mapping[str, str], name: str) -> str:
+    """What a cloud needs only among others, as the control table; "" where it has no peers."""
+    return required(env, name) if env.get("SLUICE_PEERS") else env.get(name, "")
+
+
+def whole_number(env: Mapping[str, str], name: str, default: int, *, low: int, high: int) -> int:
     text = env.get(name, "") or str(default)
     if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
         raise ProviderUnusableError(f"{name} is {text!r}; it must be a whole number from {low} to {high}")

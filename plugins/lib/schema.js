@@ -21,6 +21,6 @@ const exactly = (properties, required = Object.keys(properties)) => ({
 const ENVIRONMENT = { type: 'object', additionalProperties: { anyOf: [{ type: 'string' }, { type: 'number' }] } };
 
 /** Who may call the API. */
-const HTTP = exactly({ access: { enum: ['private'] } });
+const HTTP = exactly({ access: { enum: ['private', 'public'] } });
 
 module.exports = { between, matching, exactly, ENVIRONMENT, HTTP };

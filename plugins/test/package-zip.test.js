@@ -86,7 +86,7 @@ for (const [cloud, { roots, entry }] of Object.entries(CLOUDS)) {
 
       assert.deepEqual(names.filter((name) => !name.includes('/')), roots);
       assert.deepEqual([...new Set(inFolders.map((name) => name.split('/')[0]))], ['core', 'handlers', 'providers']);
-      for (const name of ['core/worker.py', `handlers/${cloud}.py`, 'handlers/api.py', 'providers/__init__.py', `providers/${cloud}/ledger.py`]) {
+      for (const name of ['core/worker.py', `handlers/${cloud}.py`, 'handlers/api/__init__.py', 'providers/__init__.py', `providers/${cloud}/ledger.py`]) {
         assert.ok(inFolders.includes(name), `${name} is missing`);
       }
       const unwanted = /__pycache__|(cli|invoke_local|package)\.py|providers\/(?!__init__)/;
@@ -113,7 +113,7 @@ test("gcp: Google's framework serves both functions of the package", () => {
   const code = `
 from functions_framework import create_app
 api = create_app("api", "main.py", "http").test_client()
-print(api.get("/v1/health").get_json()["status"], api.post("/v1/health").status_code, api.get("/v1/uploads/x").status_code)
+print(api.get("/v1/health").status_code, api.post("/v1/health").status_code, api.get("/v1/uploads/x").status_code)
 process = create_app("process", "main.py", "cloudevent").test_client()
 ignored = {"eventType": "OBJECT_METADATA_UPDATE", "bucketId": "b", "objectId": "k", "objectGeneration": "1"}
 push = {"message": {"data": "e30=", "messageId": "1", "attributes": ignored}, "subscription": "projects/p/subscriptions/s"}
@@ -122,10 +122,10 @@ print(process.post("/", json=push).text)
   const { status, stdout, stderr } = runUnpacked(packageProject('gcp'), code, { isolation: ['-I'], settings: { SLUICE_CLOUD: 'gcp', ...SETTINGS.gcp } });
 
   assert.equal(status, 0, stderr);
-  assert.equal(stdout, 'unusable 405 400\nOK\n');
+  assert.equal(stdout, '401 405 404\nOK\n');
 });
 
-test('azure: the app has both functions, the API asks for a key, and host.json has the settings', () => {
+test('azure: the app has both functions, the API itself asks who calls, and host.json has the settings', () => {
   const code = `
 import azure.functions as func, function_app
 functions = {f.get_function_name(): f for f in function_app.app.get_functions()}
@@ -140,10 +140,10 @@ for path in ("health", "uploads/%C3%BC?x=y"):
   const { status, stdout, stderr } = runUnpacked(zip, code, { isolation: ['-I'], settings: { SLUICE_CLOUD: 'azure', ...SETTINGS.azure } });
 
   assert.equal(status, 0, stderr);
-  const [triggers, health, upload] = stdout.trim().split('\n');
-  assert.equal(triggers, "{'api': ('httpTrigger', 'FUNCTION'), 'process': ('queueTrigger', 'None')}");
-  assert.equal(health, '503 application/json {"status": "unusable", "cloud": "azure", "ledger": "unusable"}');
-  assert.match(upload, /^400 application\/problem\+json .*An upload id is a UUID/);
+  const [triggers, health, record] = stdout.trim().split('\n');
+  assert.equal(triggers, "{'api': ('httpTrigger', 'ANONYMOUS'), 'process': ('queueTrigger', 'None')}");
+  assert.match(health, /^401 application\/problem\+json .*unauthorized/);
+  assert.match(record, /^404 application\/problem\+json /);
   const host = JSON.parse(read(zip)['host.json']);
   assert.equal(host.functionTimeout, '00:01:30');
   assert.equal(host.extensions.queues.batchSize, 7);

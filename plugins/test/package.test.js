@@ -15,7 +15,7 @@ function packageProject({ argv = [], env = {}, umask = 0o022, mode = 0o644 } = {
   const previous = process.umask(umask);
   try {
     const project = makeProject();
-    for (const name of ['core/worker.py', 'handlers/api.py']) {
+    for (const name of ['core/worker.py', 'handlers/api/__init__.py']) {
       fs.chmodSync(path.join(project, name), mode);
       fs.utimesSync(path.join(project, name), umask, umask);
     }

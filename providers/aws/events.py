@@ -228,7 +228,7 @@ def notification_event(info: ObjectInfo, *, bucket: str) -> dict[str, Any]:
     thing: dict[str, Any] = {"key": quote_plus(info.key, safe="/"), "size": info.size_bytes}
     etag = etag_of(info.version)
     thing |= {"eTag": etag} if etag else {"versionId": info.version}
-    thing["sequencer"] = f"00{at_s:08X}{at_ms:06X}"
+    thing["sequencer"] = f"{at_s:010X}{at_ms:06X}"
     record = {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
+from core.errors import HandlingError
 from core.ports import Fields, Row, RowPage
 from providers.azure.errors import code_of, status_of, translate, was_resent
 from providers.azure.rest import CALL_ERRORS, Storage
@@ -22,6 +23,10 @@ _JSON = {"Content-Type": "application/json"}
 _GET = {"Accept": "application/json;odata=minimalmetadata"}
 _LIST = {"Accept": "application/json;odata=fullmetadata"}  # the only form that surely has the eTags
 _ROW_KEY = "row"
+_CONTINUATION = {
+    "NextPartitionKey": "x-ms-continuation-nextpartitionkey",
+    "NextRowKey": "x-ms-continuation-nextrowkey",
+}
 
 
 class TableLedger:
@@ -61,7 +66,7 @@ class TableLedger:
 
     def page(self, *, after: str = "", limit: int = 100) -> RowPage:
         """As the port says. A page may also end early, or be empty, where a partition server ends."""
-        query = {"$top": str(limit)} | (json.loads(after) if after else {})
+        query = {"$top": str(limit), **(_cursor(after) if after else {})}
         try:
             answer = self._client.call("GET", f"/{self._table}()", query=query, headers=_LIST)
         except CALL_ERRORS as error:
@@ -117,7 +122,15 @@ def _from_entity(entity: Mapping[str, Any], *, version: str) -> Row:
     return Row(row_id=unquote(entity["PartitionKey"].replace("=", "%")), fields=fields, version=version)
 
 
+def _cursor(after: str) -> dict[str, str]:
+    """A continuation as `_continuation` writes it: whatever else came from a client would be part of the query."""
+    try:
+        found = dict(json.loads(after))
+    except (ValueError, TypeError) as error:
+        raise HandlingError("Azure Query Entities: the listing cannot go on after what it never gave") from error
+    return {name: str(found[name]) for name in _CONTINUATION if name in found}
+
+
 def _continuation(headers: Mapping[str, str]) -> str:
-    names = {"NextPartitionKey": "x-ms-continuation-nextpartitionkey", "NextRowKey": "x-ms-continuation-nextrowkey"}
-    found = {name: headers[header] for name, header in names.items() if header in headers}
+    found = {name: headers[header] for name, header in _CONTINUATION.items() if header in headers}
     return json.dumps(found) if found else ""

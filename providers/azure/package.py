@@ -7,6 +7,7 @@ from pathlib import Path
 # A name in `handlers` would not do: the runtime looks for exactly one FunctionApp in a module of this name. The API is
 # imported when it is called, because a cold start of `process` should not pay for it. Not Azure's own WsgiMiddleware:
 # it makes an exception of every answer from 500 on, so that our 503 would arrive as a 500 without body and headers.
+# Open to everybody, because the API itself asks for a client's key or a peer's signature.
 FUNCTION_APP = """\
 import azure.functions as func
 
@@ -16,15 +17,23 @@ __all__ = ["app"]
 
 
 @app.function_name("api")
-@app.route("{*path}", trigger_arg_name="request", methods=list(func.HttpMethod), auth_level=func.AuthLevel.FUNCTION)
+@app.route("{*path}", trigger_arg_name="request", methods=list(func.HttpMethod), auth_level=func.AuthLevel.ANONYMOUS)
 def api(request: func.HttpRequest) -> func.HttpResponse:
+    from io import BytesIO
     from urllib.parse import urlsplit
 
     from handlers.api import app as wsgi_app
     from werkzeug.test import Client
 
-    url, body, headers = urlsplit(request.url), request.get_body(), dict(request.headers)
-    answer = Client(wsgi_app).open(url.path, query_string=url.query, method=request.method, headers=headers, data=body)
+    url, body = urlsplit(request.url), request.get_body()
+    answer = Client(wsgi_app).open(
+        url.path,
+        query_string=url.query,
+        method=request.method,
+        headers=dict(request.headers),
+        input_stream=BytesIO(body),  # not data=: that takes an empty body for none, whose length is then missing
+        content_length=len(body),
+    )
     return func.HttpResponse(answer.data, status_code=answer.status_code, headers=dict(answer.headers))
 """
 

@@ -11,7 +11,10 @@ from tests.contract.aws_server import AwsServer
 from tests.contract.deviations import DEVIATIONS
 
 pytest.register_assert_rewrite(
-    "tests.contract.object_store_contract", "tests.contract.ledger_contract", "tests.contract.work_queue_contract"
+    "tests.contract.object_store_contract",
+    "tests.contract.ledger_contract",
+    "tests.contract.work_queue_contract",
+    "tests.contract.peer_contract",
 )
 
 

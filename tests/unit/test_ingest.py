@@ -12,6 +12,15 @@ from core.ticket import Ticket, check_ticket, upload_id_of_request
 from tests.unit.sites_in_memory import INITIAL, UPLOAD_ID, Clouds, one_after_another
 
 
+def test_cloud_that_failed_the_client_is_asked_last() -> None:
+    """A client that had to give one cloud up does not wait for it again behind another one."""
+    peers = Clouds().peers_of("azure")
+
+    assert [peer.cloud for peer in in_order(peers, INITIAL, own="azure")] == ["aws", "azure", "gcp"]
+    assert [peer.cloud for peer in in_order(peers, INITIAL, own="azure", failed="aws")] == ["azure", "gcp", "aws"]
+    assert [peer.cloud for peer in in_order(peers, INITIAL, own="azure", failed="unknown")] == ["aws", "azure", "gcp"]
+
+
 def test_copies_stand_when_it_is_acknowledged() -> None:
     """With two copies the object and its pending record stand in two clouds, the active one and the next."""
     clouds = Clouds()
