@@ -25,11 +25,12 @@ function localCloudsArguments({ cloud, json }, clouds, refuse) {
  *
  * It gets a session of its own: Ctrl-C reaches every program of the terminal's, and it would get the signal twice, the second
  * time while it stops what it started.
+ * @param {Record<string, string>} [env]  Beside what this process has.
  * @returns {Promise<number>} Its exit status, as a shell tells it.
  */
-function runUntilStopped(program, argv, cwd) {
+function runUntilStopped(program, argv, cwd, env = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, argv, { cwd, stdio: 'inherit', detached: true });
+    const child = spawn(program, argv, { cwd, env: { ...process.env, ...env }, stdio: 'inherit', detached: true });
     const passOn = (signal) => child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal);
     for (const signal of STOPPING) process.on(signal, passOn);
     const done = (settle, value) => {

@@ -1,16 +1,18 @@
 'use strict';
 
-// `sls put|ledger|parked|redrive`, `sls local up`, `--cloud` for the framework's own commands, `sls invoke local` without a
-// cloud, and packages that are the same bytes on every machine.
+// `sls put|ledger|parked|redrive|sweep`, `sls upload`, `sls failover …`, `sls api up`, `sls local up`, `--cloud` for the framework's
+// own commands, `sls invoke local` without a cloud, and packages that are the same bytes on every machine.
 
 const { spawnSync } = require('node:child_process');
 const { existsSync } = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { listClouds } = require('../lib/cloud');
 const { declareOptions, pythonArguments, takePositionals } = require('../lib/command-line');
 const { settingsFromOutputs } = require('../lib/deployed');
 const { localCloudsArguments, runUntilStopped } = require('../lib/local-clouds');
 const { CREDENTIALS, NO_ACCOUNT, localEnvironment, withoutReferences } = require('../lib/local-run');
+const { ASKING, OPERATOR_COMMANDS, declareCommands, operatorArguments, takeHandedOn } = require('../lib/operator-commands');
 
 const CLOUD = { cloud: { usage: 'Cloud to work on: a folder of providers/ (default: aws)', type: 'string' } };
 const DEPLOYED = { deployed: { usage: 'Work on the deployed stack instead of the embedded store', type: 'boolean' } };
@@ -41,6 +43,16 @@ const COMMANDS = {
     usage: 'Return parked messages to the work queue: sls redrive ID..., or sls redrive --all',
     lifecycleEvents: ['run'],
     options: { all: { usage: 'All parked messages', type: 'boolean' }, ...DEPLOYED, ...CLOUD },
+  },
+  sweep: {
+    usage: 'Find uploads whose event never came, and send them to the work queue',
+    lifecycleEvents: ['run'],
+    options: {
+      'min-age-s': { usage: 'Leave younger ones to their event (default: 300)', type: 'string' },
+      ...JSON_OUTPUT,
+      ...DEPLOYED,
+      ...CLOUD,
+    },
   },
 };
 
@@ -83,18 +95,22 @@ module.exports = class Sluice {
     this.serverless = serverless;
     this.options = options;
     const local = { usage: 'Clouds on this machine', type: 'container', commands: { up: LOCAL_UP } };
-    this.commands = { ...declareOptions(WITH_CLOUD, CLOUD), ...COMMANDS, local };
+    this.commands = { ...declareOptions(WITH_CLOUD, CLOUD), ...COMMANDS, ...declareCommands(), local };
     this.hooks = {
       initialize: () => this.prepareLocalRun(),
       'before:package:createDeploymentArtifacts': () => this.preparePackaging(),
       'before:deploy:function:packageFunction': () => this.preparePackaging(),
       'local:up:run': () => this.startLocalClouds(),
       ...Object.fromEntries(Object.keys(COMMANDS).map((name) => [`${name}:run`, () => this.runPython(name)])),
+      ...Object.fromEntries(
+        Object.keys(OPERATOR_COMMANDS).map((typed) => [`${typed.replaceAll(' ', ':')}:run`, () => this.runOperator(typed)]),
+      ),
     };
 
-    const { argv, positionals } = takePositionals(process.argv.slice(2), ['put', 'redrive']);
+    const handedOn = takeHandedOn(process.argv.slice(2));
+    const { argv, positionals } = takePositionals(handedOn.argv, ['put', 'redrive', 'upload']);
     process.argv.splice(2, Infinity, ...argv);
-    this.positionals = positionals;
+    this.positionals = [...positionals, ...handedOn.rest];
 
     process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'; // package.json states which Node we need
   }
@@ -106,13 +122,29 @@ module.exports = class Sluice {
     const env = this.options.deployed
       ? await this.deployedEnvironment()
       : localEnvironment(this.serverless.serviceDir, this.cloud, process.env);
-    const { status, error } = spawnSync(
-      this.inProject('.venv/bin/python'),
-      pythonArguments(command, { ...options, cloud: this.cloud }, this.positionals),
-      { stdio: 'inherit', env: { ...process.env, ...env } },
-    );
+    this.spawnPython(pythonArguments(command, { ...options, cloud: this.cloud }, this.positionals), env);
+  }
+
+  /**
+   * Run a command about all clouds, or one that needs none. The embedded store is for `sls api up` only: the others would
+   * take it for a cloud's own services.
+   */
+  async runOperator(typed) {
+    const isApi = typed === 'api up';
+    const env = isApi ? localEnvironment(this.serverless.serviceDir, this.cloud, process.env) : {};
+    const options = isApi ? { ...this.options, cloud: this.cloud } : this.options;
+    const argv = operatorArguments(typed, options, this.positionals);
+    if (ASKING.includes(typed)) return this.spawnPython(argv, env);
+    const { serviceDir } = this.serverless;
+    const python = this.inProject(OPERATOR_COMMANDS[typed].python ?? '.venv/bin/python');
+    process.exitCode = await runUntilStopped(python, argv, serviceDir, env);
+  }
+
+  spawnPython(argv, env) {
+    const python = this.inProject('.venv/bin/python');
+    const { status, signal, error } = spawnSync(python, argv, { stdio: 'inherit', env: { ...process.env, ...env } });
     if (error) throw error;
-    process.exitCode = status ?? 1;
+    process.exitCode = status ?? 128 + os.constants.signals[signal];
   }
 
   /** Python prints where they are, and ends when we are asked to end. */
@@ -175,10 +207,11 @@ module.exports = class Sluice {
     return this.serverless.service.custom.cloud;
   }
 
-  /** The absolute path of something that `make setup` makes. */
+  /** The absolute path of something that make makes. */
   inProject(relativePath) {
     const found = path.join(this.serverless.serviceDir, relativePath);
     if (existsSync(found)) return found;
-    throw new this.serverless.classes.Error(`${relativePath} is missing: run "make setup".`, 'SLUICE_NOT_SET_UP');
+    const target = relativePath.startsWith('.venv-dns') ? 'dns' : 'setup';
+    throw new this.serverless.classes.Error(`${relativePath} is missing: run "make ${target}".`, 'SLUICE_NOT_SET_UP');
   }
 };

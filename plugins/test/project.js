@@ -31,10 +31,10 @@ function makeProject(files = {}) {
 }
 
 /** Put a shell script in Python's place. */
-function replacePython(folder, script) {
-  fs.unlinkSync(path.join(folder, '.venv'));
-  fs.mkdirSync(path.join(folder, '.venv/bin'), { recursive: true });
-  fs.writeFileSync(path.join(folder, '.venv/bin/python'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+function replacePython(folder, script, environment = '.venv') {
+  fs.rmSync(path.join(folder, environment), { force: true });
+  fs.mkdirSync(path.join(folder, environment, 'bin'), { recursive: true });
+  fs.writeFileSync(path.join(folder, environment, 'bin/python'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
 }
 
 /**
