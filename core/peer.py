@@ -1,4 +1,4 @@
-"""One cloud as the others see it. `core.site.Site` is this cloud itself, `handlers.peers.http_peer.HttpPeer` another one.
+"""One cloud as the others see it. `core.site.Site` is this cloud itself, `handlers.peers.http_peer.HttpPeer` another.
 
 Every operation may be repeated: doing it twice is doing it once. All may raise `core.errors.StepError`.
 """

@@ -15,7 +15,7 @@ from functools import partial
 
 from core.ports import Ledger, ObjectInfo, ObjectStore, WorkQueue
 from core.record import State, from_fields
-from core.upload import Upload, is_folder_marker, upload_id_of
+from core.upload import OWN_PREFIX, Upload, is_folder_marker, upload_id_of
 from core.work_item import to_text
 
 # Small, so that a sweep that must stop does so within about a second of ledger reads.
@@ -95,7 +95,7 @@ class _Sweep:
 
     def page(self, *, after: str, now_ms: int) -> SweepReport:
         page = self.store.page(after=after, limit=_PAGE_COUNT)
-        seen = [self._seen(info) for info in page.objects if not is_folder_marker(info.key, size_bytes=info.size_bytes)]
+        seen = [self._seen(info) for info in page.objects if _is_upload(info)]
         old = [one for one in seen if now_ms - one.at_ms >= self.min_age_ms]
         missing = [one for one in map(partial(self._missing, now_ms=now_ms), old) if one is not None]
         if missing:
@@ -136,6 +136,10 @@ class _Sweep:
             sequencer = max(one.upload.sequencer, known.upload.sequencer)
             return replace(one, upload=replace(one.upload, sequencer=sequencer))
         return None
+
+
+def _is_upload(info: ObjectInfo) -> bool:
+    return not (info.key.startswith(OWN_PREFIX) or is_folder_marker(info.key, size_bytes=info.size_bytes))
 
 
 def _sum(a: SweepReport, b: SweepReport) -> SweepReport:

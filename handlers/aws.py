@@ -1,4 +1,4 @@
-"""What AWS Lambda calls: `process`, with each batch of the work queue. The HTTP API is handlers/api/."""
+"""What AWS Lambda calls: `process` with each batch of the work queue, `watch` each minute. HTTP API: handlers/api/."""
 
 import os
 from functools import cache
@@ -38,6 +38,13 @@ def process(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if any(not message.receipt for message in back):
         raise RuntimeError("the event was not finished and should be sent again; the log says why")
     return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message in back]}
+
+
+def watch(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001
+    """Sweep, exchange records, and look at all clouds, for as long as the function may run."""
+    from handlers.scheduled import run_minute
+
+    return {"look_count": run_minute(connect(), deadline_at_ms=clock_ms() + context.get_remaining_time_in_millis())}
 
 
 @cache

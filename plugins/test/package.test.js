@@ -100,7 +100,7 @@ describe('sls package', () => {
     const functions = ofType(first.resources, 'AWS::Lambda::Function');
     const roles = functions.map(([, { Role }]) => JSON.stringify(Role));
 
-    assert.equal(functions.length, 2);
+    assert.equal(functions.length, 3);
     assert.equal(new Set(roles).size, functions.length);
   });
 
