@@ -1,5 +1,6 @@
 """`python -m drills.local_clouds up`: local clouds that stay up until Ctrl-C, with data that the next run finds again.
 
+Each has its HTTP API and knows the others, in the order in which they are named; `peers.json` tells where they are.
 Exit status 0 after a clean stop, 1 if a cloud could not start or stop. Other drills import `running` from here.
 """
 
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from drills.among_others import Settings
 from drills.running_clouds import (
     CLOUDS,
     PROJECT_FOLDER,
@@ -23,6 +25,7 @@ from drills.running_clouds import (
     RunningCloud,
     running,
 )
+from drills.together import Together, running_together
 from drills.what_is_real import WHAT_IS_REAL
 
 __all__ = ["CloudsDidNotStartError", "FolderInUseError", "RunningCloud", "main", "running", "variables"]
@@ -54,8 +57,9 @@ def up(clouds: Sequence[str], folder: Path, *, as_json: bool) -> None:
         print(json.dumps(describe(cloud)) if as_json else _text(cloud), flush=True)
 
     try:
-        with _stop_asked() as wait_for_stop, running(clouds, folder, on_ready=tell):
-            print("Ctrl-C stops.", file=sys.stderr, flush=True)
+        settings = Settings(copies=2)  # or 1, where there is but one
+        with _stop_asked() as wait_for_stop, running_together(clouds, folder, settings=settings, on_ready=tell) as all_:
+            print(_ending(all_), file=sys.stderr, flush=True)
             wait_for_stop()
             print("Stopping …", file=sys.stderr, flush=True)
     finally:
@@ -107,6 +111,15 @@ def _text(cloud: RunningCloud) -> str:
     return (
         f"{cloud.name} is up, after {cloud.start_up_s:.1f} s.\n{places}\n\n{WHAT_IS_REAL[cloud.name]}\n"
         f"  {source}\n  npx sls put README.md --cloud {cloud.name}; npx sls ledger --cloud {cloud.name}\n"
+    )
+
+
+def _ending(together: Together) -> str:
+    """What can be done with the clouds together."""
+    order = ", ".join(together.clouds)
+    return (
+        f"The HTTP APIs are up, in this order: {order}. {_shown(together.peers_file)} says where, and has the keys.\n"
+        "  npx sls upload README.md; npx sls failover status\nCtrl-C stops."
     )
 
 

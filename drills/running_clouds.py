@@ -14,11 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from drills.among_others import AmongOthers
 from drills.aws.cloud import LocalAws
 from drills.aws.declaration import Declaration, read_declaration
 from drills.aws.drilled import DrilledAws
 from drills.azure.cloud import LocalAzure
 from drills.azure.drilled import DrilledAzure
+from drills.azure.functions_host import REAL_LOCK_S
 from drills.gcp.cloud import FunctionSettings, LocalGcp
 from drills.gcp.drilled import DrilledGcp
 from drills.supervisor import StartError, locked_while_processes_are_left, log_tail
@@ -38,6 +40,21 @@ class FolderInUseError(Exception):
 
 class CloudsDidNotStartError(Exception):
     """The message names each cloud that did not, says why, and ends with the last lines of a log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """How long what fails takes to be tried again, where that shall be other than in a deployment.
+
+    Attributes:
+        function_timeout_s: Of a call of `process`.
+        hidden_s: Until a message comes back whose worker said nothing; at least 10, and longer than the timeout.
+        longest_backoff_s: Of the queue that pushes (Pub/Sub); it begins with a fifth of that.
+    """
+
+    function_timeout_s: int
+    hidden_s: int
+    longest_backoff_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +90,8 @@ def running(
     *,
     keeps_objects: bool = True,
     on_ready: Callable[[RunningCloud], None] = lambda _: None,
+    neighbours: Mapping[str, AmongOthers] | None = None,
+    waits: Waits | None = None,
 ) -> Iterator[Mapping[str, RunningCloud]]:
     """Start these clouds at once, give them by name, and stop them.
 
@@ -80,6 +99,8 @@ def running(
         folder: Cloud x lives in its folder `x`.
         keeps_objects: Also Google's bucket, which is in memory, is written to disk at the end.
         on_ready: Called for each as soon as it works, on the caller's thread.
+        neighbours: Of each cloud, where they know of each other (`drills.together` makes them).
+        waits: None: as deployed.
 
     Raises:
         FolderInUseError: Nothing was started.
@@ -88,7 +109,11 @@ def running(
     with ExitStack() as locks, ThreadPoolExecutor(len(clouds)) as pool:
         for cloud in clouds:
             locks.enter_context(_locked(folder / cloud))
-        starts = {cloud: pool.submit(_start, cloud, folder / cloud, keeps_objects=keeps_objects) for cloud in clouds}
+        among = neighbours or {}
+        starts = {
+            cloud: pool.submit(_start, cloud, folder / cloud, keeps_objects, among.get(cloud), waits)
+            for cloud in clouds
+        }
         try:
             for start in as_completed(starts.values()):
                 if start.exception() is None:
@@ -131,25 +156,40 @@ def _takes(file: IO[str]) -> bool:
     return True
 
 
-def _start(cloud: str, folder: Path, *, keeps_objects: bool) -> RunningCloud:
+def _start(
+    cloud: str, folder: Path, keeps_objects: bool, among: AmongOthers | None, waits: Waits | None
+) -> RunningCloud:
     started_s = time.monotonic()
-    local = _describe(cloud, folder, keeps_objects=keeps_objects)
+    local = _describe(cloud, folder, keeps_objects, among, waits)
     local.start()
     return RunningCloud(name=cloud, local=local, folder=folder, start_up_s=time.monotonic() - started_s)
 
 
-def _describe(cloud: str, folder: Path, *, keeps_objects: bool) -> Local:
+def _describe(cloud: str, folder: Path, keeps_objects: bool, among: AmongOthers | None, waits: Waits | None) -> Local:
     match cloud:
         case "aws":
             declaration = _sized_for_this_machine(read_declaration(PROJECT_FOLDER))
-            return LocalAws(declaration, folder=folder, task_root=PROJECT_FOLDER)
+            if waits is not None:
+                declaration = declaration.with_visibility_timeout(waits.hidden_s)
+                declaration = replace(declaration, timeout_s=waits.function_timeout_s)
+            return LocalAws(declaration, folder=folder, task_root=PROJECT_FOLDER, among=among)
         case "azure":
-            return LocalAzure(folder=folder, task_root=PROJECT_FOLDER)
+            timeout_s, lock_s = (waits.function_timeout_s, waits.hidden_s) if waits else (60, REAL_LOCK_S)
+            return LocalAzure(folder=folder, task_root=PROJECT_FOLDER, timeout_s=timeout_s, lock_s=lock_s, among=among)
         case "gcp":
-            settings = FunctionSettings()
-            return LocalGcp(settings, folder=folder, task_root=PROJECT_FOLDER, keeps_objects=keeps_objects)
+            settings = FunctionSettings() if waits is None else _gcp_settings(waits)
+            return LocalGcp(settings, folder=folder, task_root=PROJECT_FOLDER, keeps_objects=keeps_objects, among=among)
         case _:
             raise ValueError(f"there is no cloud {cloud!r}; there are: {', '.join(CLOUDS)}")
+
+
+def _gcp_settings(waits: Waits) -> FunctionSettings:
+    return FunctionSettings(
+        timeout_s=waits.function_timeout_s,
+        ack_deadline_s=waits.hidden_s,
+        shortest_backoff_s=waits.longest_backoff_s / 5,
+        longest_backoff_s=waits.longest_backoff_s,
+    )
 
 
 def _sized_for_this_machine(declaration: Declaration) -> Declaration:

@@ -6,7 +6,8 @@ WHAT_IS_REAL = {
     "aws": f"""\
 Real      the deployment's own resources and settings (serverless.yml), the function's code, Amazon's runtime client for
           Lambda (awslambdaric, on Python {platform.python_version()}), boto3, the HTTP requests, the bytes
-Emulated  S3, SQS, DynamoDB and CloudFormation by ministack; Lambda's Runtime API and SQS polling by drills/aws
+Emulated  S3, SQS, DynamoDB and CloudFormation by ministack; Lambda's Runtime API, SQS polling and API Gateway by
+          drills/aws
 Not shown IAM permissions, Lambda's CPU and memory limits, alarms, a network
 """,
     "azure": f"""\

@@ -6,8 +6,8 @@ import boto3
 from botocore.config import Config
 
 REGION = "us-east-1"
-# Not secrets: the emulator accepts anything, but boto3 refuses to sign without some.
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+# Not secrets. In a signed URL the emulator accepts only these; else anything.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
 def aws_client(service: Literal["s3", "sqs", "dynamodb", "cloudformation", "lambda"], *, endpoint_url: str) -> Any:

@@ -1,14 +1,18 @@
-"""The deployment, running on a local AWS: storage, queue and table emulated, `process` in Amazon's runtime client."""
+"""The deployment on a local AWS: storage, queue and tables emulated, the functions in Amazon's runtime client."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from drills.among_others import AmongOthers
+from drills.aws.api_package import HANDLER, write_api_package
 from drills.aws.clients import CREDENTIALS, REGION, aws_client
 from drills.aws.declaration import Declaration
 from drills.aws.event_source_mapping import EventSourceMapping, MappingSettings
 from drills.aws.execution_environment import FunctionSettings
 from drills.aws.function import LambdaFunction
+from drills.aws.http_api import HttpApi
 from drills.aws.ministack import Ministack
 from drills.aws.sqs_queue import SqsQueue
 from drills.aws.stack import Stack
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+API_TIMEOUT_S = 29.0  # providers/aws/serverless.yml: provider.timeout
+_API_CONCURRENCY = 8  # Lambda's would be the account's
+
 
 class LocalAws:
     """Everything between an upload to the bucket and its row in the table. Between `start` and `stop` it works.
@@ -25,7 +32,8 @@ class LocalAws:
     Attributes:
         function: The Lambda function, for its counts and direct invocations.
         mapping: Feeds the function from the work queue; stop it to hold messages back.
-        environment: What `process` sees; also lets other programs, such as `sls` or the operator's command, reach it.
+        api: The HTTP API, in front of a function of its own; None where the cloud is alone.
+        environment: What the functions see; also lets other programs, such as the operator's commands, reach it.
     """
 
     bucket: str
@@ -34,23 +42,34 @@ class LocalAws:
     parked_queue: SqsQueue
     function: LambdaFunction
     mapping: EventSourceMapping
+    api: HttpApi | None
     environment: dict[str, str]
 
-    def __init__(self, declaration: Declaration, *, folder: Path, task_root: Path) -> None:
+    def __init__(
+        self, declaration: Declaration, *, folder: Path, task_root: Path, among: AmongOthers | None = None
+    ) -> None:
         """Describe a local AWS.
 
         Args:
             declaration: What to run.
             folder: Holds the emulator's data and all logs; new, empty, or of an earlier run.
             task_root: Holds the function's code, as it would be unpacked in Lambda.
+            among: Through whose doors its functions and its poller go, if it is one of several clouds.
         """
         self.ministack = Ministack(folder)
         self.s3: S3Client = aws_client("s3", endpoint_url=self.ministack.endpoint_url)
         self.sqs: SQSClient = aws_client("sqs", endpoint_url=self.ministack.endpoint_url)
         self.dynamodb: DynamoDBClient = aws_client("dynamodb", endpoint_url=self.ministack.endpoint_url)
         self._declaration = declaration
-        self._log_folder = folder / "functions"
+        self._folder = folder
         self._task_root = task_root
+        self._doors = among.doors if among else None
+        self._settings = dict(among.environment) if among else {}
+        self._polled_through = self.sqs
+        if self._doors is not None:
+            for door in (self._doors.store, self._doors.queue, self._doors.ledger):
+                door.upstream_port = self.ministack.port
+            self._polled_through = aws_client("sqs", endpoint_url=self._doors.queue.url)
 
     def __enter__(self) -> Self:
         self.start()
@@ -69,22 +88,41 @@ class LocalAws:
         except BaseException:
             self.ministack.stop()
             raise
-        self.mapping.start()
+        self.start_compute()
 
     def stop(self) -> None:
         """Finish the running batches and stop everything that was started."""
         try:
-            self.mapping.stop()
+            self.stop_compute()
         finally:
-            self.function.close()
-            for client in (self.s3, self.sqs, self.dynamodb):
+            for client in (self.s3, self.sqs, self.dynamodb, self._polled_through):
                 client.close()
             self.ministack.stop()
+
+    def start_compute(self) -> None:
+        """Let the functions run: poll the queue, and serve the API."""
+        self.mapping.start()
+        if self._doors is not None:
+            self.api = HttpApi(self._api_function)
+            self.api.start()
+            self._doors.api.upstream_port = self.api.port
+
+    def stop_compute(self) -> None:
+        """Finish the running batches, and run no function until `start_compute`."""
+        try:
+            self.mapping.stop()
+        finally:
+            if self.api is not None:
+                self.api.stop()
+                self._api_function.close()
+            self.api = None
+            self.function.close()
 
     @property
     def endpoints(self) -> dict[str, str]:
         """Where what answers."""
-        return {"S3, SQS, DynamoDB, CloudFormation": self.ministack.endpoint_url}
+        api = {"HTTP API": self._doors.api.url} if self._doors else {}
+        return {**api, "S3, SQS, DynamoDB, CloudFormation": self.ministack.endpoint_url}
 
     def restart(self) -> None:
         """Take all AWS services away for a moment; data and addresses stay, warm functions stay."""
@@ -101,8 +139,12 @@ class LocalAws:
             **CREDENTIALS,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
-            "AWS_ENDPOINT_URL": self.ministack.endpoint_url,
+            **self._endpoint_variables(),
+            **self._settings,
         }
+        if self._doors is not None:
+            for name in ("SLUICE_WORK_QUEUE_URL", "SLUICE_PARKED_QUEUE_URL"):
+                self.environment[name] = self._through_door(self.environment[name])
         declared = self._declaration
         function_settings = FunctionSettings(
             name=declared.function_name,
@@ -116,12 +158,41 @@ class LocalAws:
             maximum_concurrency=declared.maximum_concurrency,
         )
         mapping_settings = MappingSettings(
-            queue_url=self.work_queue.url,
+            queue_url=self._through_door(self.work_queue.url),
             queue_arn=self.work_queue.arn,
             batch_size=declared.batch_size,
             batching_window_s=declared.batching_window_s,
             maximum_concurrency=declared.maximum_concurrency,
             reports_item_failures=declared.reports_item_failures,
         )
-        self.function = LambdaFunction(function_settings, log_folder=self._log_folder)
-        self.mapping = EventSourceMapping(mapping_settings, function=self.function, sqs=self.sqs)
+        log_folder = self._folder / "functions"
+        self.function = LambdaFunction(function_settings, log_folder=log_folder)
+        self.mapping = EventSourceMapping(mapping_settings, function=self.function, sqs=self._polled_through)
+        self.api = None
+        if self._doors is not None:
+            package = write_api_package(self._folder / "api-package", task_root=self._task_root)
+            api = replace(
+                function_settings,
+                name=f"{declared.function_name}-api",
+                handler=HANDLER,
+                task_root=package,
+                timeout_s=API_TIMEOUT_S,
+                maximum_concurrency=_API_CONCURRENCY,
+            )
+            self._api_function = LambdaFunction(api, log_folder=log_folder)
+
+    def _endpoint_variables(self) -> dict[str, str]:
+        if self._doors is None:
+            return {"AWS_ENDPOINT_URL": self.ministack.endpoint_url}
+        return {
+            "AWS_ENDPOINT_URL": self.ministack.endpoint_url,  # of whatever has no door
+            "AWS_ENDPOINT_URL_S3": self._doors.store.url,
+            "AWS_ENDPOINT_URL_SQS": self._doors.queue.url,
+            "AWS_ENDPOINT_URL_DYNAMODB": self._doors.ledger.url,
+        }
+
+    def _through_door(self, queue_url: str) -> str:
+        """The queue's address as the functions and the poller see it."""
+        if self._doors is None:
+            return queue_url
+        return queue_url.replace(self.ministack.endpoint_url, self._doors.queue.url)

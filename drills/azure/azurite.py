@@ -6,6 +6,7 @@ seconds, and SIGKILL loses what it acknowledged since, whereas SIGTERM keeps eve
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -63,11 +64,9 @@ class Azurite:
             credential=SharedKey(account=ACCOUNT, key=KEY),
         )
 
-    def connection_string(self, *, blob_port: int | None = None) -> str:
-        """As in a function's settings. `blob_port` is that of a proxy in front of the blobs."""
-        urls = {service: self.url(service) for service in Service} | {
-            Service.BLOB: self.url(Service.BLOB, port=blob_port)
-        }
+    def connection_string(self, ports: Mapping[Service, int] | None = None) -> str:
+        """As in a function's settings. `ports` are those of proxies in front of some of the services."""
+        urls = {service: self.url(service, port=(ports or {}).get(service)) for service in Service}
         endpoints = "".join(f"{service.capitalize()}Endpoint={url};" for service, url in urls.items())
         return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};{endpoints}"
 

@@ -15,6 +15,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
 
+from drills.among_others import AmongOthers
 from drills.azure.azurite import Azurite
 from drills.azure.event_grid import EventGrid
 from drills.azure.functions_host import FunctionsHost
@@ -23,7 +24,8 @@ from providers.azure.object_store import BlobObjectStore
 from providers.azure.package import write_root
 from providers.azure.rest import Storage
 
-BUCKET, TABLE, WORK_QUEUE, PARKED_QUEUE = "uploads", "ledger", "work", "parked"
+BUCKET, TABLE, CONTROL_TABLE, WORK_QUEUE, PARKED_QUEUE = "uploads", "ledger", "control", "work", "parked"
+_API_THREADS = 16  # beside those of `process`: else hung messages would leave none for the API
 _CLIENT: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 2, "read_timeout": 30}
 
 
@@ -44,18 +46,24 @@ class LocalAzure:
         batch_count: int = 4,
         lock_s: int = 600,
         settings: Mapping[str, str] | None = None,
+        among: AmongOthers | None = None,
     ) -> None:
         """Describe a local Azure.
 
         Args:
             folder: Holds the data and all logs; new, empty, or of an earlier run.
             task_root: Holds the function's code.
+            among: Through whose doors its functions and its host go, if it is one of several clouds.
         """
         self.bucket = BUCKET
         self.azurite = Azurite(folder)
         self._folder, self._task_root = folder, task_root
         self._timeout_s, self._batch_count, self._lock_s = timeout_s, batch_count, lock_s
         self._settings = dict(settings or {})
+        self._doors = among.doors if among else None
+        if among is not None:
+            threads = {"PYTHON_THREADPOOL_THREAD_COUNT": str(batch_count + _API_THREADS)}
+            self._settings = {**self._settings, **threads, **among.environment}
 
     def __enter__(self) -> Self:
         self.start()
@@ -73,7 +81,7 @@ class LocalAzure:
             self._connect()
             self.event_grid.start()
             self._create_resources()
-            self.host.start()
+            self.start_compute()
         except BaseException:
             self.azurite.stop()
             raise
@@ -81,18 +89,29 @@ class LocalAzure:
     def stop(self) -> None:
         """Finish what runs, and stop everything that was started."""
         try:
-            self.host.stop()
+            self.stop_compute()
             self.event_grid.stop()
         finally:
             for client in (self.blobs, self.queues, self.tables, self._work, self._parked):
                 client.close()
             self.azurite.stop()
 
+    def start_compute(self) -> None:
+        """Let the functions run: read the queue, and serve the API."""
+        self.host.start()
+        if self._doors is not None and self.host.http is not None:
+            self._doors.api.upstream_port = self.host.http.port
+
+    def stop_compute(self) -> None:
+        """Let the running calls end, and run no function until `start_compute`."""
+        self.host.stop()
+
     @property
     def endpoints(self) -> dict[str, str]:
         """Where what answers; puts go through Event Grid's stand-in, or nobody hears of them."""
         service_urls = {f"{service} storage": self.azurite.url(service) for service in (Service.QUEUE, Service.TABLE)}
-        return {"blob storage, with events": self.azurite.url(Service.BLOB, port=self.event_grid.port), **service_urls}
+        blobs = {"blob storage, with events": self.azurite.url(Service.BLOB, port=self.event_grid.port)}
+        return {**({"HTTP API": self._doors.api.url} if self._doors else {}), **blobs, **service_urls}
 
     def restart(self) -> None:
         """Take all storage services away for a moment; data and addresses stay, warm functions stay."""
@@ -153,7 +172,7 @@ class LocalAzure:
         self.tables = TableServiceClient.from_connection_string(direct, **_CLIENT)
         blob_port = self.azurite.ports[Service.BLOB]
         self.event_grid = EventGrid(blob_port=blob_port, deliver=self.send)
-        published = self.azurite.connection_string(blob_port=self.event_grid.port)
+        published = self.azurite.connection_string({Service.BLOB: self.event_grid.port})
         self.blobs = BlobServiceClient.from_connection_string(
             published, max_single_put_size=8 << 20, max_block_size=8 << 20, **_CLIENT
         )
@@ -163,20 +182,32 @@ class LocalAzure:
             "SLUICE_CLOUD": "azure",
             "SLUICE_BUCKET": BUCKET,
             "SLUICE_LEDGER_TABLE": TABLE,
+            "SLUICE_CONTROL_TABLE": CONTROL_TABLE,
             "SLUICE_WORK_QUEUE": WORK_QUEUE,
             "SLUICE_PARKED_QUEUE": PARKED_QUEUE,
-            "SLUICE_STORAGE": published,
+            "SLUICE_STORAGE": self._through_doors() or published,
             "SLUICE_TIMEOUT_S": str(self._timeout_s),
             "PYTHON_THREADPOOL_THREAD_COUNT": str(self._batch_count),
             **self._settings,
         }
 
+    def _through_doors(self) -> str:
+        """The connection string as the functions and the host see it; "" where there are no doors."""
+        if self._doors is None:
+            return ""
+        doors = {Service.BLOB: self._doors.store, Service.QUEUE: self._doors.queue, Service.TABLE: self._doors.ledger}
+        behind = {**self.azurite.ports, Service.BLOB: self.event_grid.port}
+        for service, door in doors.items():
+            door.upstream_port = behind[service]
+        return self.azurite.connection_string({service: door.port for service, door in doors.items()})
+
     def _create_resources(self) -> None:
         """Create what an earlier run in the same folder has not left."""
         with suppress(ResourceExistsError):
             self.blobs.create_container(BUCKET).close()
-        with suppress(ResourceExistsError):
-            self.tables.create_table(TABLE).close()
+        for table in (TABLE, CONTROL_TABLE):
+            with suppress(ResourceExistsError):
+                self.tables.create_table(table).close()
         for queue in (self._work, self._parked):
             with suppress(ResourceExistsError):
                 queue.create_queue()

@@ -1,8 +1,8 @@
 """A stand-in for the Azure Functions host: workers, and the queue trigger with the semantics of the real one.
 
 Source: "Azure Queue storage trigger", "host.json" (Azure Functions documentation) and the WebJobs extension's
-QueueProcessor. Real is what runs in the worker. Not here: HTTP, timers, output bindings, scaling, renewing the lock of
-a message (no function runs half as long as the lock).
+QueueProcessor. Real is what runs in the worker. HTTP is in `drills.azure.http_trigger`. Not here: timers, output
+bindings, scaling, renewing the lock of a message (no function runs half as long as the lock).
 """
 
 import json
@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError
 from azure.storage.queue import QueueClient, QueueMessage
 
+from drills.azure import http_trigger
+from drills.azure.http_trigger import HttpRequest, HttpTrigger
 from drills.azure.language_worker import FunctionFailedError, LanguageWorker
 
 # The real host hides a message for ten minutes while it runs, and prolongs that; nobody else gets it before.
@@ -35,7 +38,11 @@ class HostCounts:
 
 
 class FunctionsHost:
-    """Feeds the functions of one app from their queues. Between `start` and `stop` it works."""
+    """Feeds the functions of one app from their queues, and from HTTP. Between `start` and `stop` it works.
+
+    Attributes:
+        http: Where the app's HTTP function is asked; None where it has none, or the host is stopped.
+    """
 
     def __init__(
         self, app_folder: Path, *, environment: Mapping[str, str], log_folder: Path, lock_s: int = REAL_LOCK_S
@@ -61,9 +68,10 @@ class FunctionsHost:
         self._running_count = 0
         self._stopping = threading.Event()
         self._listeners: list[threading.Thread] = []
+        self.http: HttpTrigger | None = None
 
     def start(self) -> None:
-        """Start a worker, and listen to the queues of its functions."""
+        """Start a worker, and listen to the queues of its functions, and to HTTP."""
         self._stopping.clear()
         worker = self._ensure_worker()
         for name in worker.functions:
@@ -72,10 +80,16 @@ class FunctionsHost:
                 thread = threading.Thread(target=self._listen, args=(name, trigger), daemon=True)
                 thread.start()
                 self._listeners.append(thread)
+            elif trigger["type"] == "httpTrigger":
+                self.http = HttpTrigger(partial(self._serve, name, trigger["name"]))
+                self.http.start()
 
     def stop(self) -> None:
         """Let the running invocations end, then stop the worker."""
         self._stopping.set()
+        if self.http is not None:
+            self.http.stop()
+        self.http = None
         for thread in self._listeners:
             thread.join(self._timeout_s + 10)
         self._listeners.clear()
@@ -174,14 +188,28 @@ class FunctionsHost:
             inputs = {trigger["name"]: data(string=message.content)}
             worker.invoke(name, inputs=inputs, metadata=metadata, timeout_s=self._timeout_s)
         except FunctionFailedError as error:
-            self._count_error()
-            with (self._log_folder / "host.log").open("a") as log:
-                log.write(f"{name} {message.id} try {message.dequeue_count}: {error}\n")
+            self._note_failure(f"{name} {message.id} try {message.dequeue_count}: {error}")
             return False
         finally:
             with self._counts_lock:
                 self._running_count -= 1
         return True
+
+    def _serve(self, name: str, parameter: str, request: HttpRequest) -> Any:
+        """Invoke the HTTP function; its own timeout is the app's, that of HTTP the load balancer's."""
+        timeout_s = min(self._timeout_s, http_trigger.TIMEOUT_S)
+        try:
+            worker = self._ensure_worker()
+            inputs = {parameter: request.to_rpc(worker.rpc)}
+            return worker.invoke(name, inputs=inputs, metadata={}, timeout_s=timeout_s).http
+        except FunctionFailedError as error:
+            self._note_failure(f"{name} {request.method}: {error}")
+            raise
+
+    def _note_failure(self, text: str) -> None:
+        self._count_error()
+        with (self._log_folder / "host.log").open("a") as log:
+            log.write(f"{text}\n")
 
     def _count_error(self) -> None:
         with self._counts_lock:

@@ -73,8 +73,8 @@ class LanguageWorker:
         while (message := self._outgoing.get()) is not None:
             yield message
 
-    def invoke(self, name: str, *, inputs: Mapping[str, Any], metadata: Mapping[str, Any], timeout_s: float) -> None:
-        """Run a function once.
+    def invoke(self, name: str, *, inputs: Mapping[str, Any], metadata: Mapping[str, Any], timeout_s: float) -> Any:
+        """Run a function once; returns what it returned, as a TypedData.
 
         Raises:
             FunctionFailedError: It did not return. After a timeout its worker is killed, as the host does it.
@@ -92,6 +92,7 @@ class LanguageWorker:
             self.process.kill()
             raise FunctionFailedError("functionTimeout: the worker was killed") from error
         _require_success(answer.result)
+        return answer.return_value
 
     def trigger_of(self, name: str) -> dict[str, Any]:
         """The trigger of a function, as the runtime declared it."""

@@ -5,62 +5,50 @@ fake-gcs-server ──notification──> work topic ──push──> functions
 """
 
 import base64
-import os
 import shutil
-import sys
 import urllib.error
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from drills.among_others import AmongOthers, Doors
+from drills.gcp.framework import FunctionSettings as FunctionSettings
+from drills.gcp.framework import framework
 from drills.gcp.google import call
 from drills.gcp.kept_objects import KeptObjects
 from drills.gcp.pubsub_messages import PubSubMessages
 from drills.gcp.stand_ins import START_TIMEOUT_S, FakeGcs, StandIn, listens
+from drills.gcp.token_server import TokenServer
 from drills.supervisor import LOOPBACK, SupervisedProcess, pick_free_port
 from drills.waiting import wait_until
+from providers.gcp.package import root_files
 
 PROJECT = "local-project"
 BUCKET = "sluice-uploads"
 COLLECTION = "uploads"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionSettings:
-    """What the deployment would say of the function and of the subscription that pushes to it.
-
-    Attributes:
-        timeout_s: Of the function, told to it as SLUICE_TIMEOUT_S.
-        ack_deadline_s: How long a push may take before it counts as failed (10 to 600).
-        shortest_backoff_s: Until the second delivery; it doubles up to `longest_backoff_s`. Google: 10 and 600.
-        max_delivery_attempts: Before Pub/Sub itself parks a message (5 to 100).
-        thread_count: Requests that the one worker process serves at once.
-        environment: In addition to what the function needs.
-    """
-
-    timeout_s: int = 60
-    ack_deadline_s: int = 70
-    shortest_backoff_s: float = 10
-    longest_backoff_s: float = 600
-    max_delivery_attempts: int = 100
-    thread_count: int = 8
-    environment: Mapping[str, str] = field(default_factory=dict)
+_API_THREADS = 16
 
 
 class LocalGcp:
     """Everything between an upload to the bucket and its document. Between `start` and `stop` it works.
 
     Attributes:
-        environment: What `process` sees; also lets the operator's commands reach it.
-        function: The functions framework; kill it, pause it, start it again.
+        environment: What the functions see; also lets the operator's commands reach it.
+        function: The functions framework that serves `process`; kill it, pause it, start it again.
+        api: One that serves the HTTP API; None where the cloud is alone.
     """
 
     def __init__(
-        self, settings: FunctionSettings, *, folder: Path, task_root: Path, keeps_objects: bool = False
+        self,
+        settings: FunctionSettings,
+        *,
+        folder: Path,
+        task_root: Path,
+        keeps_objects: bool = False,
+        among: AmongOthers | None = None,
     ) -> None:
         """Describe a local Google Cloud.
 
@@ -68,26 +56,39 @@ class LocalGcp:
             folder: Holds the servers' data and all logs; new, empty, or of an earlier run.
             task_root: Holds the function's code, as it would be unpacked in the container.
             keeps_objects: Write the bucket's objects to the folder at `stop`, and take them back at `start`.
+            among: Through whose doors its functions and its pushes go, if it is one of several clouds.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.bucket = BUCKET
         self.pubsub = StandIn("pubsub", folder)
         self.firestore = StandIn("firestore", folder)
-        self.storage = FakeGcs(folder, pubsub_address=self.pubsub.grpc_address, project=PROJECT, topic="work")
-        self._kept = KeptObjects(folder / "objects", address=f"{LOOPBACK}:{self.storage.port}", bucket=BUCKET)
+        self._doors = among.doors if among else None
+        self.storage = FakeGcs(
+            folder,
+            pubsub_address=self.pubsub.grpc_address,
+            project=PROJECT,
+            topic="work",
+            public_port=self._doors.store.port if self._doors else 0,
+        )
+        self._kept = KeptObjects(
+            folder / "objects",
+            address=f"{LOOPBACK}:{self.storage.port}",
+            bucket=BUCKET,
+            public_host=self.storage.public_host,
+        )
         self._keeps_objects = keeps_objects
-        self._folder = folder
+        self._folder, self._task_root = folder, task_root
         self._settings = settings
         self._function_port = pick_free_port()
         self._running = ExitStack()
+        self._token_server = TokenServer(folder) if among else None
         self.environment = {
             "GOOGLE_CLOUD_PROJECT": PROJECT,
-            "STORAGE_EMULATOR_HOST": self.storage.url,
-            "PUBSUB_EMULATOR_HOST": self.pubsub.http_address,
-            "FIRESTORE_EMULATOR_HOST": self.firestore.http_address,
+            **self._endpoint_variables(),
             "SLUICE_CLOUD": "gcp",
             "SLUICE_BUCKET": BUCKET,
             "SLUICE_LEDGER_COLLECTION": COLLECTION,
+            "SLUICE_CONTROL_COLLECTION": "control",
             "SLUICE_WORK_TOPIC": "work",
             "SLUICE_WORK_SUBSCRIPTION": "work",
             "SLUICE_PARKED_TOPIC": "parked",
@@ -97,15 +98,22 @@ class LocalGcp:
             "NO_GCE_CHECK": "true",
             "GCE_METADATA_HOST": f"{LOOPBACK}:9",
             "CLOUDSDK_CONFIG": str(folder / "no-gcloud"),
+            **({"GOOGLE_APPLICATION_CREDENTIALS": str(self._token_server.path)} if self._token_server else {}),
             **settings.environment,
+            **(among.environment if among else {}),
         }
-        self.function = SupervisedProcess(
-            _framework_command(self._function_port, task_root),
-            name="functions-framework",
-            environment={**_framework_environment(settings, task_root), **self.environment},
-            folder=task_root,
+        self.function = framework(
+            "process",
+            port=self._function_port,
+            source=task_root / "handlers" / "gcp.py",
+            thread_count=settings.thread_count,
+            environment=self.environment,
+            task_root=task_root,
             log_path=folder / "function.log",
         )
+        self.api: SupervisedProcess | None = None
+        if self._doors is not None:
+            self._connect_doors(self._doors)
 
     def __enter__(self) -> Self:
         self.start()
@@ -119,6 +127,9 @@ class LocalGcp:
     def start(self) -> None:
         """Start the servers, create the resources that an earlier run has not left, start the function."""
         with ExitStack() as starting:
+            if self._token_server is not None:
+                self._token_server.start()
+                starting.callback(self._token_server.stop)
             starting.enter_context(self.firestore)
             # The bucket's server connects to Pub/Sub when it starts, and waits long before it tries again.
             if self._keeps_objects and not self._kept.is_empty:
@@ -129,8 +140,8 @@ class LocalGcp:
                 starting.enter_context(self.storage)
                 self._create_bucket()
             self._create_topics()
-            starting.callback(self.function.stop)
-            self.start_function()
+            starting.callback(self.stop_compute)
+            self.start_compute()
             self.let_go()
             self._running = starting.pop_all()
 
@@ -148,6 +159,7 @@ class LocalGcp:
     def endpoints(self) -> dict[str, str]:
         """Where what answers."""
         return {
+            **({"HTTP API": self._doors.api.url} if self._doors else {}),
             "Cloud Storage": self.storage.url,
             "Pub/Sub, gRPC": self.pubsub.grpc_address,
             "Pub/Sub, JSON": self.pubsub.http_address,
@@ -159,6 +171,19 @@ class LocalGcp:
         """Start the function, or start it again."""
         self.function.start()
         self.function.wait_ready(lambda: listens(self._function_port), timeout_s=START_TIMEOUT_S)
+
+    def start_compute(self) -> None:
+        """Let the functions run: take what is pushed, and serve the API."""
+        self.start_function()
+        if self.api is not None:
+            self.api.start()
+            self.api.wait_ready(lambda: listens(self._api_port), timeout_s=START_TIMEOUT_S)
+
+    def stop_compute(self) -> None:
+        """Run no function until `start_compute`; a call that runs is let end."""
+        for process in (self.function, self.api):
+            if process is not None:
+                process.stop()
 
     def hold_back(self) -> None:
         """Keep messages in the work queue: the subscription stops pushing."""
@@ -183,7 +208,8 @@ class LocalGcp:
 
     @property
     def _push_config(self) -> dict[str, str]:
-        return {"pushEndpoint": f"http://{LOOPBACK}:{self._function_port}/projects/{PROJECT}/topics/work"}
+        port = self._doors.push.port if self._doors else self._function_port
+        return {"pushEndpoint": f"http://{LOOPBACK}:{port}/projects/{PROJECT}/topics/work"}
 
     def _set_push(self, config: Mapping[str, str]) -> None:
         path = f"/v1/projects/{PROJECT}/subscriptions/work:modifyPushConfig"
@@ -213,23 +239,11 @@ class LocalGcp:
         self._kept.renumber(restored.generations)
 
     def _create_topics(self) -> None:
-        settings, project = self._settings, f"projects/{PROJECT}"
+        project = f"projects/{PROJECT}"
         for name in ("work", "parked"):
             self._create(f"/v1/{project}/topics/{name}", {})
-        work: dict[str, Any] = {
-            "topic": f"{project}/topics/work",
-            "ackDeadlineSeconds": settings.ack_deadline_s,
-            "retryPolicy": {
-                "minimumBackoff": f"{settings.shortest_backoff_s}s",
-                "maximumBackoff": f"{settings.longest_backoff_s}s",
-            },
-            "deadLetterPolicy": {
-                "deadLetterTopic": f"{project}/topics/parked",
-                "maxDeliveryAttempts": settings.max_delivery_attempts,
-            },
-        }
         parked = {"topic": f"{project}/topics/parked", "ackDeadlineSeconds": 60}
-        self._create(f"/v1/{project}/subscriptions/work", work)
+        self._create(f"/v1/{project}/subscriptions/work", self._settings.subscription(project))
         self._create(f"/v1/{project}/subscriptions/parked", parked)
 
     def _create(self, path: str, body: Mapping[str, Any]) -> None:
@@ -242,21 +256,37 @@ class LocalGcp:
                 raise
 
     def _create_bucket(self) -> None:
-        bucket = {"name": BUCKET, "versioning": {"enabled": True}}
-        call("POST", self.storage.url, "/storage/v1/b", query={"project": PROJECT}, body=bucket)
+        body = {"name": BUCKET, "versioning": {"enabled": True}}
+        call("POST", self.storage.url, "/storage/v1/b", query={"project": PROJECT}, body=body)
 
+    def _endpoint_variables(self) -> dict[str, str]:
+        doors = self._doors
+        return {
+            "STORAGE_EMULATOR_HOST": doors.store.url if doors else self.storage.url,
+            "PUBSUB_EMULATOR_HOST": f"{LOOPBACK}:{doors.queue.port}" if doors else self.pubsub.http_address,
+            "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:{doors.ledger.port}" if doors else self.firestore.http_address,
+        }
 
-def _framework_command(port: int, task_root: Path) -> list[str]:
-    where = ["--host", LOOPBACK, "--port", str(port)]
-    what = ["--target", "process", "--signature-type", "cloudevent", "--source", str(task_root / "handlers" / "gcp.py")]
-    return [sys.executable, "-m", "functions_framework", *where, *what]
-
-
-def _framework_environment(settings: FunctionSettings, task_root: Path) -> dict[str, str]:
-    return {
-        "PATH": os.defpath,
-        "PYTHONPATH": str(task_root),
-        "FUNCTION_TARGET": "process",
-        "WORKERS": "1",
-        "THREADS": str(settings.thread_count),
-    }
+    def _connect_doors(self, doors: Doors) -> None:
+        """Put the servers behind the doors, and describe the API."""
+        self._api_port = pick_free_port()
+        for door, port in (
+            (doors.store, self.storage.port),
+            (doors.queue, self.pubsub.http_port),
+            (doors.ledger, self.firestore.http_port),
+            (doors.push, self._function_port),
+            (doors.api, self._api_port),
+        ):
+            door.upstream_port = port
+        main = self._folder / "api-package" / "main.py"
+        main.parent.mkdir(exist_ok=True)
+        main.write_text(root_files()[main.name])
+        self.api = framework(
+            "api",
+            port=self._api_port,
+            source=main,
+            thread_count=_API_THREADS,
+            environment=self.environment,
+            task_root=self._task_root,
+            log_path=self._folder / "api.log",
+        )

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from core.probe import PROBE_KEY
 from drills.gcp.google import call
 
 _CHUNK_BYTES = 1 << 20
@@ -55,9 +56,10 @@ class Restored:
 class KeptObjects:
     """The objects of one bucket, on disk while the server is down."""
 
-    def __init__(self, folder: Path, *, address: str, bucket: str) -> None:
-        """`address` is the server's "host:port"."""
+    def __init__(self, folder: Path, *, address: str, bucket: str, public_host: str = "") -> None:
+        """`address` is the server's "host:port", `public_host` that under which it gives contents, if it is another."""
         self._folder, self._address, self._bucket = folder, address, bucket
+        self._public_host = public_host or address
         self._index = folder / "index.json"
 
     @property
@@ -108,11 +110,16 @@ class KeptObjects:
         os.replace(new, self._index)
 
     def _list(self) -> list[_Version]:
-        """All versions, the oldest first. A patched object is listed twice with one generation: the live one counts."""
+        """All versions, the oldest first, but for the probes, of which there is one every few seconds.
+
+        A patched object is listed twice with one generation: the live one counts.
+        """
         found: dict[tuple[str, int], _Version] = {}
         query = {"versions": "true"}  # without a limit it answers with all at once
         for item in call("GET", self._address, f"/storage/v1/b/{self._bucket}/o", query=query).get("items", []):
             version = _version_of(item)
+            if version.key == PROBE_KEY:
+                continue
             place = (version.key, int(version.generation))
             if version.is_live or place not in found:
                 found[place] = version
@@ -123,7 +130,7 @@ class KeptObjects:
         file_name, digest = uuid.uuid4().hex, hashlib.md5(usedforsecurity=False)
         with closing(self._connect()) as connection, (self._folder / file_name).open("wb") as file:
             path = f"/{self._bucket}/{quote(version.key, safe='')}?generation={version.generation}"
-            connection.request("GET", path, headers={"accept-encoding": "gzip"})
+            connection.request("GET", path, headers={"host": self._public_host, "accept-encoding": "gzip"})
             answer = connection.getresponse()
             while chunk := answer.read(_CHUNK_BYTES):
                 digest.update(chunk)

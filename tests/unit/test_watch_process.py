@@ -1,0 +1,90 @@
+"""What `python -m handlers.watch` does between and around the rounds of `core.watch`."""
+
+import logging
+import threading
+
+import pytest
+
+from core.peer import Peer
+from core.record import Record, State
+from core.upload import Upload
+from handlers.watch import Reconciling, describe, main, watch_until
+from tests.unit.sites_in_memory import Clouds
+
+
+def recorded(upload_id: str, *, cloud: str) -> Record:
+    upload = Upload(upload_id=upload_id, cloud=cloud, bucket="b", key="k", version="1")
+    return Record(upload=upload, state=State.RECORDED, recorded_at_ms=1, recorded_by=cloud, sha256="ab" * 32)
+
+
+@pytest.fixture
+def clouds() -> Clouds:
+    """Clouds of which aws and gcp have a record each."""
+    made = Clouds()
+    for cloud in ("aws", "gcp"):
+        made.sites[cloud].absorb([recorded(f"of {cloud}", cloud=cloud)])
+    return made
+
+
+def reconciling_of_azure(clouds: Clouds) -> Reconciling:
+    others: list[Peer] = [peer for peer in clouds.peers_of("azure") if peer.cloud != "azure"]
+    return Reconciling(others, clouds.services["azure"].ledger)
+
+
+def rows(clouds: Clouds, cloud: str) -> set[str]:
+    return {row.row_id for row in clouds.services[cloud].ledger.page().rows}
+
+
+def test_peers_are_merged_in_turn(clouds: Clouds) -> None:
+    """Each call takes a page of the next peer, and a second pass changes nothing."""
+    reconciling = reconciling_of_azure(clouds)
+
+    assert [reconciling.pull_page() for _ in range(4)] == [1, 1, 0, 0]
+    assert rows(clouds, "azure") == {"of aws", "of gcp"}
+
+
+def test_peer_that_does_not_answer_is_passed_over(clouds: Clouds) -> None:
+    """The others are merged all the same, and it is once it answers."""
+    reconciling = reconciling_of_azure(clouds)
+    clouds.dead.add("aws")
+
+    assert [reconciling.pull_page() for _ in range(2)] == [0, 1]
+    clouds.dead.clear()
+    assert reconciling.pull_page() == 1
+
+
+def test_rounds_until_told_to_stop(clouds: Clouds, caplog: pytest.LogCaptureFixture) -> None:
+    """It says what changed and not what stays, merges now and then, and stops between two rounds."""
+    caplog.set_level(logging.WARNING, logger="sluice")
+    round_count = 3
+
+    class StopsInTheThird(threading.Event):
+        waited = 0
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.waited += 1
+            return self.waited == round_count
+
+    watch_until(StopsInTheThird(), clouds.watches["azure"], reconciling_of_azure(clouds), every_s=0, pull_every=2)
+
+    assert rows(clouds, "azure") == {"of aws"}
+    assert caplog.messages == ["route 0: aws; aws well; gcp well; azure well", "1 records of peers merged"]
+
+
+def test_round_in_words(clouds: Clouds) -> None:
+    """Without a majority there is no route to tell of; whoever is silent is named."""
+    clouds.dead |= {"aws", "gcp"}
+
+    said = describe(clouds.watches["azure"].run_round())
+
+    assert said == "no route: too few clouds answer; aws no answer; gcp no answer; azure well"
+
+
+def test_alone_there_is_nothing_to_watch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Started without peers it says so, and ends."""
+    monkeypatch.setenv("SLUICE_CLOUD", "aws")
+    for name in ("SLUICE_PEERS", "SLUICE_ORDER"):
+        monkeypatch.delenv(name, raising=False)
+
+    assert main(["--cloud", "aws"]) == 1
+    assert "SLUICE_PEERS names no other cloud" in capsys.readouterr().err
