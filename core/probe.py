@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from core.errors import StepError
 from core.ports import Depth, Ledger, ObjectStore, WorkQueue
+from core.upload import OWN_PREFIX
 from core.votes import Capability
 
-# Events of these keys are ours: noted, and neither recorded nor handled.
-PREFIX = ".sluice/"
-PROBE_KEY = f"{PREFIX}probe"
+PROBE_KEY = f"{OWN_PREFIX}probe"
 
 _PROBE_ROW = "probe"
 _CAME_ROW = "probe-came"
@@ -35,7 +34,7 @@ class Probe:
     """Checks one cloud's own services.
 
     Attributes:
-        every_s: How often an object is put at most; looks in between only read.
+        every_s: How often an object is put at most; looks in between tell what became of the last one.
         function_stale_s: How long a probe may take to come through before the function counts as failed.
     """
 
@@ -54,42 +53,49 @@ class Probe:
         work, parked_count = None, None
         try:
             self.ledger.get(_PROBE_ROW)
-            has_come = self._follow()
+            failed += self._follow()
         except StepError:
             failed.append(Capability.LEDGER)
-            has_come = True  # not known; the ledger is to blame already
+            failed += self._put()  # whether the function works cannot be told now, and the ledger is to blame already
         try:
             work = self.work.depth()
             parked_count = self.parked.depth().visible_count
         except StepError:
             failed.append(Capability.QUEUE)
-        if not has_come:
-            failed.append(Capability.FUNCTION)
-        if not self._can_store():
-            failed.append(Capability.STORE)
         return Checked(failed=tuple(sorted(failed)), work=work, parked_count=parked_count)
 
-    def _follow(self) -> bool:
-        """Whether the last probe came through, or may still do so. Puts the next one in the books when it is time."""
+    # The row of the last probe, which all looks of all functions share:
+    #
+    #     put_at_ms ── every_s ──> the next one is put    waiting_since_ms ── function_stale_s ──> the function failed
+    #     did_fail: what looks until then say of the store   0 when the last one came through
+    def _follow(self) -> list[Capability]:
+        """What failed of the last probe; when it is time, of the next one."""
         now_ms = self.clock_ms()
         came = self.control.get(_CAME_ROW)
-        came_at_ms = int(came.fields["at_ms"]) if came else 0
         row = self.control.get(_PROBE_ROW)
-        put_at_ms = int(row.fields["put_at_ms"]) if row else 0
-        waiting_since_ms = int(row.fields["waiting_since_ms"]) if row else 0
-        if came_at_ms + _SKEW_MS >= waiting_since_ms:
+        known = dict(row.fields) if row else {}
+        waiting_since_ms = int(known.get("waiting_since_ms", 0))
+        if came is not None and int(came.fields["at_ms"]) + _SKEW_MS >= waiting_since_ms:
             waiting_since_ms = 0
-        if now_ms - put_at_ms >= self.every_s * 1000:
-            fields = {"put_at_ms": now_ms, "waiting_since_ms": waiting_since_ms or now_ms}
+        did_fail = bool(known.get("did_fail", 0))
+        if now_ms - int(known.get("put_at_ms", 0)) >= self.every_s * 1000:
+            did_fail = bool(self._put())
+            put_since_ms = 0 if did_fail else now_ms
+            fields = {
+                "put_at_ms": now_ms,
+                "waiting_since_ms": waiting_since_ms or put_since_ms,
+                "did_fail": int(did_fail),
+            }
             self.control.put(_PROBE_ROW, fields, expect=row.version if row else None)
-        return not waiting_since_ms or now_ms - waiting_since_ms < self.function_stale_s * 1000
+        is_overdue = waiting_since_ms and now_ms - waiting_since_ms >= self.function_stale_s * 1000
+        return [Capability.STORE] * did_fail + ([Capability.FUNCTION] if is_overdue else [])
 
-    def _can_store(self) -> bool:
+    def _put(self) -> list[Capability]:
         try:
             self.store.put(PROBE_KEY, io.BytesIO(b"probe"), size_bytes=5)
         except StepError:
-            return False
-        return True
+            return [Capability.STORE]
+        return []
 
 
 def note_probe(control: Ledger, *, at_ms: int) -> None:

@@ -153,6 +153,25 @@ def test_probe_that_does_not_come_through_shows_a_dead_function() -> None:
     assert probe.check().failed == ()
 
 
+def test_few_probes_are_put_however_many_look() -> None:
+    """Looks between two probes tell what became of the last one, good or bad, and put nothing."""
+    clouds = Clouds()
+    store = clouds.services["aws"].store
+    probe = clouds.sites["aws"].probe
+    probe.check()
+    version = store.find(PROBE_KEY)
+
+    probe.check()
+    assert store.find(PROBE_KEY) == version
+    clouds.now_ms += 10_000
+    store.put = fail  # type: ignore[method-assign]
+    assert [probe.check().failed, probe.check().failed] == [(Capability.STORE,)] * 2
+
+    del store.put  # type: ignore[method-assign]
+    clouds.now_ms += 10_000
+    assert probe.check().failed == ()
+
+
 def test_probe_goes_the_way_of_an_upload_and_is_none() -> None:
     """The worker notes a probe's event; it is neither recorded nor handled."""
     clouds = Clouds()
