@@ -1,5 +1,6 @@
 """Takes an upload in: acknowledged only when it stands in as many clouds as were asked for."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,8 @@ from core.peer import Peer
 from core.ports import PresignedPut
 from core.route import Route
 from core.ticket import Ticket
+
+log = logging.getLogger("sluice")
 
 
 class NotEnoughCopiesError(StepError):
@@ -81,6 +84,8 @@ def presign(
     """
     tasks = {peer.cloud: partial(peer.presign, ticket, content_type=content_type, valid_s=valid_s) for peer in peers}
     gathered = gather(tasks, needed=min(copies + 1, len(tasks)))
+    for cloud, error in gathered.failed.items():
+        log.warning("upload %s: no target in %s: %s", ticket.upload_id, cloud, error)
     if len(gathered.done) < copies:
         _receipt(ticket, list(gathered.done), dict(gathered.failed), copies=copies)
     return dict(gathered.done)

@@ -115,7 +115,7 @@ test('azure: nothing is answered, and the event may come from a file', () => {
   assert.equal(status, 0, stderr);
   const { event, env } = JSON.parse(stdout);
   assert.deepEqual(event, { a: 'ü' });
-  assert.equal(env.PYTHON_THREADPOOL_THREAD_COUNT, '4');
+  assert.equal(env.PYTHON_THREADPOOL_THREAD_COUNT, '20');
 });
 
 for (const cloud of ['gcp', 'azure']) {

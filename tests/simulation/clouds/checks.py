@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from core.ingest import Receipt
 from core.ports import Fields, Message, Row
-from core.probe import PREFIX
+from core.upload import OWN_PREFIX
 from core.reconcile import SETTLED
 from core.record import Record, State, from_fields
 from core.route import ROW_ID, Route, majority_of, read_route, route_from_fields
@@ -85,7 +85,7 @@ class Checks:
     def acknowledged(self, cloud: str, message: Message) -> None:
         """A message is forgotten only when some ledger knows what became of its upload, or it is parked."""
         upload = json.loads(message.body)["upload"]
-        if upload["key"].startswith(PREFIX) or self._is_parked(upload["upload_id"]):
+        if upload["key"].startswith(OWN_PREFIX) or self._is_parked(upload["upload_id"]):
             return
         states = [record.state for record in self.records(upload["upload_id"]).values()]
         if not any(state in DONE for state in states):
@@ -183,7 +183,7 @@ class Checks:
             for held in cloud.queue._messages.values()
             if not cloud.is_gone
         ]
-        found = [(u["upload_id"], u["cloud"], name) for u, name in uploads if not u["key"].startswith(PREFIX)]
+        found = [(u["upload_id"], u["cloud"], name) for u, name in uploads if not u["key"].startswith(OWN_PREFIX)]
         for one, count in Counter(found).items():
             if count > MESSAGES_MAX_COUNT:
                 raise Violation(f"{count} messages of one upload wait in {one[2]}: work makes ever more work")
