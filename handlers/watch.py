@@ -1,7 +1,7 @@
 """Watches from one cloud, round after round: `python -m handlers.watch --cloud aws --every-s 1`, with that cloud's
-settings in the environment. In between it merges the peers' records into this cloud's ledger, a page at a time.
+settings in the environment. In between it sweeps the bucket and merges the peers' records, a part at a time.
 
-For local clouds; in a deployment a schedule calls the same `core.watch`.
+For local clouds; in a deployment a schedule calls handlers/scheduled.py, which does the same.
 """
 
 import argparse
@@ -11,12 +11,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from core.errors import StepError
-from core.peer import Peer
-from core.ports import Ledger
-from core.reconcile import pull
+from core.upkeep import Upkeep
 from core.votes import SwitchPolicy
 from core.watch import Round, Watch
 from handlers.peers.settings import read_peer_settings
@@ -25,41 +23,27 @@ from handlers.wiring import CLOUDS, connect, make_watch
 log = logging.getLogger("sluice")
 
 _DEFAULT = SwitchPolicy()
+_UPKEEP_MS = 2_000
 
 
-class Reconciling:
-    """Merges the records of several peers into one ledger, one page of one peer at each call."""
-
-    def __init__(self, peers: Sequence[Peer], ledger: Ledger) -> None:
-        self._peers = itertools.cycle(peers)
-        self._ledger = ledger
-        self._after: dict[str, str] = {}
-
-    def pull_page(self) -> int:
-        """Take the next page of the next peer; returns how many records it changed. A peer that fails is left alone."""
-        peer = next(self._peers)
-        try:
-            pulled = pull(peer, self._ledger, after=self._after.get(peer.cloud, ""), page_count=1)
-        except StepError as error:
-            log.info("records of %s cannot be merged now: %s", peer.cloud, error)
-            return 0
-        self._after[peer.cloud] = pulled.after
-        return pulled.changed_count
-
-
-def watch_until(
-    stopped: threading.Event, watch: Watch, reconciling: Reconciling, *, every_s: float, pull_every: int
-) -> None:
-    """Run rounds until told to stop. `pull_every`: merge a page after every so many rounds; 0: never."""
+def watch_until(stopped: threading.Event, watch: Watch, upkeep: Upkeep, *, every_s: float, pull_every: int) -> None:
+    """Run rounds until told to stop. `pull_every`: do a part of the upkeep after every so many rounds; 0: never."""
     said = ""
     for number in itertools.count(1):
         done = watch.run_round()
         if said != (said := describe(done)):
             log.warning("%s", said)
-        if pull_every and number % pull_every == 0 and (changed_count := reconciling.pull_page()):
-            log.warning("%d records of peers merged", changed_count)
+        if pull_every and number % pull_every == 0:
+            _keep_up(upkeep)
         if stopped.wait(every_s):
             return
+
+
+def _keep_up(upkeep: Upkeep) -> None:
+    try:
+        upkeep.run(stop_at_ms=upkeep.clock_ms() + _UPKEEP_MS)
+    except StepError as error:
+        log.info("no upkeep now: %s", error)
 
 
 def describe(done: Round) -> str:
@@ -95,8 +79,9 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     others = [peer for peer in watch.peers if peer.cloud != options.cloud]
-    reconciling = Reconciling(others, watch.site.services.ledger)
-    watch_until(stopped, watch, reconciling, every_s=options.every_s, pull_every=options.pull_every)
+    services = watch.site.services
+    upkeep = Upkeep(cloud=options.cloud, services=services, others=others, clock_ms=watch.clock_ms)
+    watch_until(stopped, watch, upkeep, every_s=options.every_s, pull_every=options.pull_every)
     return 0
 
 
@@ -105,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cloud", choices=CLOUDS, required=True, help="from where")
     parser.add_argument("--every-s", type=float, default=10.0, help="pause between rounds (default: %(default)s)")
     parser.add_argument(
-        "--pull-every", type=int, default=6, help="merge a page of a peer's records after so many rounds; 0: never"
+        "--pull-every", type=int, default=6, help="sweep and merge peers' records after so many rounds; 0: never"
     )
     for name, value in (
         ("fail-count", _DEFAULT.fail_count),

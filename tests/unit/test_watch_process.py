@@ -7,8 +7,9 @@ import pytest
 
 from core.peer import Peer
 from core.record import Record, State
+from core.upkeep import Upkeep
 from core.upload import Upload
-from handlers.watch import Reconciling, describe, main, watch_until
+from handlers.watch import describe, main, watch_until
 from tests.unit.sites_in_memory import Clouds
 
 
@@ -26,31 +27,13 @@ def clouds() -> Clouds:
     return made
 
 
-def reconciling_of_azure(clouds: Clouds) -> Reconciling:
+def upkeep_of_azure(clouds: Clouds) -> Upkeep:
     others: list[Peer] = [peer for peer in clouds.peers_of("azure") if peer.cloud != "azure"]
-    return Reconciling(others, clouds.services["azure"].ledger)
+    return Upkeep(cloud="azure", services=clouds.services["azure"], others=others, clock_ms=lambda: clouds.now_ms)
 
 
 def rows(clouds: Clouds, cloud: str) -> set[str]:
     return {row.row_id for row in clouds.services[cloud].ledger.page().rows}
-
-
-def test_peers_are_merged_in_turn(clouds: Clouds) -> None:
-    """Each call takes a page of the next peer, and a second pass changes nothing."""
-    reconciling = reconciling_of_azure(clouds)
-
-    assert [reconciling.pull_page() for _ in range(4)] == [1, 1, 0, 0]
-    assert rows(clouds, "azure") == {"of aws", "of gcp"}
-
-
-def test_peer_that_does_not_answer_is_passed_over(clouds: Clouds) -> None:
-    """The others are merged all the same, and it is once it answers."""
-    reconciling = reconciling_of_azure(clouds)
-    clouds.dead.add("aws")
-
-    assert [reconciling.pull_page() for _ in range(2)] == [0, 1]
-    clouds.dead.clear()
-    assert reconciling.pull_page() == 1
 
 
 def test_rounds_until_told_to_stop(clouds: Clouds, caplog: pytest.LogCaptureFixture) -> None:
@@ -65,10 +48,14 @@ def test_rounds_until_told_to_stop(clouds: Clouds, caplog: pytest.LogCaptureFixt
             self.waited += 1
             return self.waited == round_count
 
-    watch_until(StopsInTheThird(), clouds.watches["azure"], reconciling_of_azure(clouds), every_s=0, pull_every=2)
+    watch_until(StopsInTheThird(), clouds.watches["azure"], upkeep_of_azure(clouds), every_s=0, pull_every=2)
 
-    assert rows(clouds, "azure") == {"of aws"}
-    assert caplog.messages == ["route 0: aws; aws well; gcp well; azure well", "1 records of peers merged"]
+    assert rows(clouds, "azure") == {"of aws", "of gcp"}
+    assert caplog.messages == [
+        "route 0: aws; aws well; gcp well; azure well",
+        "1 records of aws merged",
+        "1 records of gcp merged",
+    ]
 
 
 def test_round_in_words(clouds: Clouds) -> None:
