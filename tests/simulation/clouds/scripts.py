@@ -8,7 +8,7 @@ from tests.simulation.clouds.short_schedules import JUMP_S, TWO_COPIES
 from tests.simulation.clouds.world import World
 
 _CALLS_TO_CONFIRM = 4  # of a worker with one object put straight into the bucket: receive, claim, open, confirm
-_OUTAGE_ROUND_COUNT = 20
+_OUTAGE_ROUND_COUNT = 60
 _MANY = 10**6
 
 
