@@ -60,7 +60,7 @@ def put_and_invoke(sls: Sls, cloud: str, tmp_path: Path, *, content: bytes, key:
     return dict(record)
 
 
-@pytest.mark.parametrize("key", ["a+b %2B/..x", "🦥", "k" * 1024, "../../x", "-x"], ids=lambda key: key[:12])
+@pytest.mark.parametrize("key", ["../../a+b %2B/..🦥", "k" * 1024, "-x"], ids=lambda key: key[:12])
 def test_hostile_keys_and_empty_files(sls: Sls, cloud: str, tmp_path: Path, key: str) -> None:
     """A file under a hostile key, here an empty one, is recorded under exactly that key."""
     record = put_and_invoke(sls, cloud, tmp_path, content=b"", key=key)
