@@ -33,6 +33,9 @@ template: setup .venv-checkov/.done ## Package for AWS and judge the CloudFormat
 	$(BIN)/cfn-lint --config-file providers/aws/.cfnlintrc .serverless/cloudformation-template-update-stack.json
 	.venv-checkov/bin/checkov --config-file providers/aws/.checkov.yml --file .serverless/cloudformation-template-update-stack.json
 
+drills: setup ## Run every failover drill on local clouds (exit status is the verdict)
+	@$(BIN)/python -m drills.failover $(basename $(notdir $(wildcard drills/scenarios/*.yml)))
+
 outages: setup ## Break each part of each of three local clouds in turn, while a client uploads (CI breaks each part of one)
 	SLUICE_ALL_OUTAGES=1 $(BIN)/pytest -q tests/e2e/test_outages.py
 
@@ -86,4 +89,4 @@ lock: .venv/.done ## Pin the newest versions that requirements*.txt and package.
 	  --constraint requirements.lock -o providers/$$cloud/requirements.lock providers/$$cloud/requirements.txt || exit 1; done
 	npm update --package-lock-only
 
-.PHONY: help drill test check lint format template bench outages simulate setup dns lock
+.PHONY: help drill test check lint format template bench drills outages simulate setup dns lock

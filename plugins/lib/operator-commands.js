@@ -17,16 +17,16 @@ const CHANGING = {
 };
 const WITHIN = { 'for-s': text('Stop after so many seconds (default: 600)') };
 
-/** Options of `sls failover dns` belong to Python alone: they are handed on as they were typed. */
-const HANDED_ON = ['failover dns plan', 'failover dns apply', 'failover dns switch'];
+/** Options of these belong to Python alone: they are handed on as they were typed. */
+const HANDED_ON = ['failover dns plan', 'failover dns apply', 'failover dns switch', 'failover drill'];
 
 /** These may ask a question at the terminal, so they must stay with it. */
 const ASKING = ['failover switch', 'failover pin', 'failover unpin', 'failover hold', 'failover dns apply', 'failover dns switch'];
 
-/** By the words typed: what to say of it, the module of handlers/ with the word that it gets, and options. */
 /** octoDNS's providers pin old SDKs, so they have an environment of their own. */
 const DNS_PYTHON = '.venv-dns/bin/python';
 
+/** By the words typed: what to say of it, the module of handlers/ (or of `package`) with the word that it gets, and options. */
 const OPERATOR_COMMANDS = {
   'failover status': {
     usage: 'Show all clouds: health, votes, route, work that waits',
@@ -58,6 +58,12 @@ const OPERATOR_COMMANDS = {
   'failover dns plan': { usage: 'Show what would change in DNS; options: python -m handlers.dns plan --help', python: DNS_PYTHON, run: ['dns', 'plan'], options: {} },
   'failover dns apply': { usage: 'Change DNS as declared; options: python -m handlers.dns apply --help', python: DNS_PYTHON, run: ['dns', 'apply'], options: {} },
   'failover dns switch': { usage: 'Point the DNS name to another cloud; options: python -m handlers.dns switch --help', python: DNS_PYTHON, run: ['dns', 'switch'], options: {} },
+  'failover drill': {
+    usage: 'Break local clouds, and judge what became of every upload: sls failover drill [SCENARIO...|--list]',
+    package: 'drills',
+    run: ['failover'],
+    options: {},
+  },
   upload: {
     usage: 'Upload files to whichever cloud works: sls upload FILE... [--to URL]',
     run: ['upload'],
@@ -105,7 +111,7 @@ function declareCommands() {
  * @param {string[]} rest  What follows as it was typed: positional arguments, or options that are not ours.
  */
 function operatorArguments(typed, options, rest) {
-  const { run, options: declared } = OPERATOR_COMMANDS[typed];
+  const { run, options: declared, package: within = 'handlers' } = OPERATOR_COMMANDS[typed];
   const [name, ...words] = run;
   const write = (option) => {
     const value = options[option];
@@ -114,7 +120,7 @@ function operatorArguments(typed, options, rest) {
   };
   const written = Object.keys(declared).filter((option) => options[option] !== false).flatMap(write);
   const separator = rest.length && !HANDED_ON.includes(typed) ? ['--'] : [];
-  return ['-m', `handlers.${name}`, ...words, ...written, ...separator, ...rest];
+  return ['-m', `${within}.${name}`, ...words, ...written, ...separator, ...rest];
 }
 
 /**
@@ -123,8 +129,9 @@ function operatorArguments(typed, options, rest) {
  * @returns {{argv: string[], rest: string[]}} What the framework should see, and what is handed on.
  */
 function takeHandedOn(argv) {
-  const count = HANDED_ON[0].split(' ').length;
-  if (!HANDED_ON.includes(argv.slice(0, count).join(' '))) return { argv, rest: [] };
+  const typed = HANDED_ON.find((command) => `${argv.join(' ')} `.startsWith(`${command} `));
+  if (!typed) return { argv, rest: [] };
+  const count = typed.split(' ').length;
   const isHelp = (argument) => argument === '--help' || argument === '-h';
   const after = argv.slice(count);
   return { argv: [...argv.slice(0, count), ...after.filter(isHelp)], rest: after.filter((argument) => !isHelp(argument)) };

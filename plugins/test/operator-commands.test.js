@@ -26,9 +26,9 @@ test('every command is declared where its words lead', () => {
   assert.deepEqual(declared.upload.lifecycleEvents, ['run']);
 });
 
-test('every command is a module of handlers/', () => {
-  for (const [typed, { run: [name] }] of Object.entries(OPERATOR_COMMANDS)) {
-    const forms = [`handlers/${name}.py`, `handlers/${name}/__main__.py`];
+test('every command is a module of the project', () => {
+  for (const [typed, { run: [name], package: within = 'handlers' }] of Object.entries(OPERATOR_COMMANDS)) {
+    const forms = [`${within}/${name}.py`, `${within}/${name}/__main__.py`];
     assert.ok(forms.some((form) => existsSync(path.join(ROOT, form))), typed);
   }
 });
@@ -65,6 +65,10 @@ test('sls failover dns hands everything on as it was typed', () => {
   const argv = ['failover', 'dns', 'plan', '--json', '--zone', 'a b', '--x=-y'];
 
   assert.deepEqual(called(argv, { environment: '.venv-dns' }), ['<-m><handlers.dns><plan><--json><--zone><a b><--x=-y>', ' ', 3]);
+});
+
+test('sls failover drill hands its scenarios and options on', () => {
+  assert.deepEqual(called(['failover', 'drill', 'hang', '--json']), ['<-m><drills.failover><hang><--json>', ' ', 3]);
 });
 
 test('sls upload takes files and clouds in any order', () => {

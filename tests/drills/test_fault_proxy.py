@@ -1,5 +1,6 @@
 """The fault proxy passes everything on unchanged, and makes exactly the fault that was asked for."""
 
+import gc
 import http.client
 import socket
 import threading
@@ -337,6 +338,22 @@ def test_client_that_leaves_within_a_body(upstream: Upstream, proxy: FaultProxy)
 
     assert upstream.requests == []
     assert proxy.lost_upstream_count == 0
+
+
+def test_request_outlives_its_client(proxy: FaultProxy, caplog: pytest.LogCaptureFixture) -> None:
+    """What the upstream is still at when all connections are reset is not thrown away in the middle."""
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        proxy.upstream_port = silent.getsockname()[1]
+        with socket.create_connection((LOOPBACK, proxy.port), 5) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            at_upstream, _ = silent.accept()
+            with at_upstream:
+                at_upstream.recv(1000)
+                proxy.fault = Fault(kind=FaultKind.REFUSE)
+                proxy.heal()  # by then the reset has been seen
+                gc.collect()
+
+    assert "destroyed" not in caplog.text
 
 
 def test_service_that_is_gone(proxy: FaultProxy, client: http.client.HTTPConnection) -> None:

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -116,3 +118,16 @@ def test_too_large(serve: Callable[..., HttpApi], size_bytes: int) -> None:
             connection.send(b"\0" * size_bytes)
 
         assert connection.getresponse().status == 413
+
+
+def test_client_that_leaves(serve: Callable[..., HttpApi], capsys: pytest.CaptureFixture[str]) -> None:
+    """A connection that is reset is no news, and no trace of it is printed."""
+    api = serve(ECHO)
+    with socket.create_connection((LOOPBACK, api.port), 5) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sendall(b"GET /")
+
+    status, _, _ = ask(api, "GET", "/")
+
+    assert status == 207
+    assert capsys.readouterr().err == ""
