@@ -25,7 +25,10 @@ class Gather(Protocol):
         UploadRejectedError: One cloud said it, and it would be the same on every other.
     """
 
-    def __call__(self, tasks: Mapping[str, Callable[[], Answer]], *, needed: int) -> Gathered[Answer]: ...
+    def __call__(
+        self, tasks: Mapping[str, Callable[[], Answer]], *, needed: int, enough: int | None = None
+    ) -> Gathered[Answer]:
+        """Do `needed` tasks; with `enough` of them done, do not wait for those that are slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,10 @@ class ThreadGather:
     hedge_after_s: float = 1.0
     timeout_s: float = 8.0
 
-    def __call__(self, tasks: Mapping[str, Callable[[], Answer]], *, needed: int) -> Gathered[Answer]:
+    def __call__(
+        self, tasks: Mapping[str, Callable[[], Answer]], *, needed: int, enough: int | None = None
+    ) -> Gathered[Answer]:
+        """As `Gather`; slow is what has not come within `hedge_after_s` of the last answer."""
         waiting = list(tasks.items())
         pool = ThreadPoolExecutor(max_workers=len(tasks) or 1, thread_name_prefix="gather")
         running: dict[Future[Answer], str] = {}
@@ -58,6 +64,8 @@ class ThreadGather:
         start(needed)
         while running and len(done) < needed and waited_s < self.timeout_s:
             finished, _ = wait(running, timeout=self.hedge_after_s, return_when=FIRST_COMPLETED)
+            if not finished and enough is not None and len(done) >= enough:
+                break
             if not finished:
                 waited_s += self.hedge_after_s
                 start(1)

@@ -83,7 +83,7 @@ def presign(
         NotEnoughCopiesError: Fewer than `copies`.
     """
     tasks = {peer.cloud: partial(peer.presign, ticket, content_type=content_type, valid_s=valid_s) for peer in peers}
-    gathered = gather(tasks, needed=min(copies + 1, len(tasks)))
+    gathered = gather(tasks, needed=min(copies + 1, len(tasks)), enough=copies)
     for cloud, error in gathered.failed.items():
         log.warning("upload %s: no target in %s: %s", ticket.upload_id, cloud, error)
     if len(gathered.done) < copies:
@@ -98,7 +98,7 @@ def complete(ticket: Ticket, *, peers: Sequence[Peer], copies: int, gather: Gath
         NotEnoughCopiesError: They do not, or not yet.
     """
     tasks = {peer.cloud: partial(_confirm, peer, ticket) for peer in peers}
-    gathered = gather(tasks, needed=len(tasks))
+    gathered = gather(tasks, needed=len(tasks), enough=copies)
     return _receipt(ticket, list(gathered.done), dict(gathered.failed), copies=copies)
 
 

@@ -34,7 +34,9 @@ UPLOAD_ID = "11111111-2222-3333-4444-555555555555"
 POLICY = SwitchPolicy(fail_count=2, recover_count=3, cool_down_s=60, flap_window_s=600)
 
 
-def one_after_another(tasks: Mapping[str, Callable[[], Answer]], *, needed: int) -> Gathered[Answer]:
+def one_after_another(
+    tasks: Mapping[str, Callable[[], Answer]], *, needed: int, enough: int | None = None
+) -> Gathered[Answer]:
     """As `core.gather.ThreadGather`, without threads."""
     done: dict[str, Answer] = {}
     failed: dict[str, StepError] = {}

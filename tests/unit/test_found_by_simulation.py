@@ -132,7 +132,7 @@ def test_switch_that_is_made_during_a_slow_look_is_left_alone() -> None:
     clouds = Clouds()
     begun = clouds.now_ms
 
-    def slow(tasks: Mapping[str, Callable[[], Answer]], *, needed: int) -> Gathered[Answer]:
+    def slow(tasks: Mapping[str, Callable[[], Answer]], *, needed: int, enough: int | None = None) -> Gathered[Answer]:
         is_look = clouds.now_ms == begun
         done = {name: tasks[name]() for name in ("aws", "gcp")}
         if is_look:

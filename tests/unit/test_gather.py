@@ -41,6 +41,17 @@ def test_failure_brings_in_the_spare_at_once() -> None:
     assert str(found.failed["bad"]) == "no"
 
 
+def test_enough_does_not_wait_for_the_slow() -> None:
+    """All are wanted; with enough of them done, one that hangs is not waited for."""
+    release = threading.Event()
+    tasks = {"hangs": lambda: release.wait(30), "a": lambda: True, "b": lambda: True}
+
+    found = ThreadGather(hedge_after_s=0.05, timeout_s=20)(tasks, needed=3, enough=2)
+
+    assert found.done.keys() == {"a", "b"}
+    release.set()
+
+
 def test_time_is_limited() -> None:
     """What never answers is told as failed when the time is up."""
     release = threading.Event()

@@ -87,7 +87,9 @@ class InTurn:
         self._network = network
         self._chance = chance
 
-    def __call__(self, tasks: Mapping[str, Callable[[], Answer]], *, needed: int) -> Gathered[Answer]:
+    def __call__(
+        self, tasks: Mapping[str, Callable[[], Answer]], *, needed: int, enough: int | None = None
+    ) -> Gathered[Answer]:
         done: dict[str, Answer] = {}
         failed: dict[str, StepError] = {}
         for name in self._order(list(tasks), needed):
