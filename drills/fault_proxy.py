@@ -15,7 +15,7 @@ import socket
 import struct
 import threading
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -92,6 +92,8 @@ HEALTHY = Fault(kind=FaultKind.NONE)
 class FaultProxy:
     """Forwards to one port on loopback. Its own port is held from the start, also while it refuses connections.
 
+    It may have further addresses (`listen_also`), where the same faults are made.
+
     Attributes:
         name: For messages.
         request_count: Requests that came, with or without a fault.
@@ -107,12 +109,12 @@ class FaultProxy:
         self.lost_upstream_count = 0
         self._service = service
         self._fault, self._chance = HEALTHY, random.Random()  # noqa: S311 (no secret)
-        self._holder = _bound_socket(0)  # bound and not listening: refuses, and nobody else gets the port
-        self.port: int = self._holder.getsockname()[1]
+        self._holders = [_bound_socket(LOOPBACK, 0)]  # bound and not listening: refuses, and nobody else gets the port
+        self.port: int = self._holders[0].getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name=f"proxy {self.name}", daemon=True)
         self._changed = asyncio.Event()
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
         self._clients: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[Any] | None] = set()
 
@@ -148,7 +150,18 @@ class FaultProxy:
 
     def start(self) -> None:
         self._thread.start()
-        self._call(self._listen())
+        self._call(self._listen(self._holders))
+
+    def listen_also(self, address: str, port: int = 0) -> int:
+        """Take clients at a further address of this machine, until it stops; gives the port, for 0 a free one.
+
+        Raises:
+            OSError: The machine has no such address, or the port is taken there.
+        """
+        holder = _bound_socket(address, port)
+        self._call(self._hold_also(holder))
+        found: int = holder.getsockname()[1]
+        return found
 
     def stop(self) -> None:
         """End all connections, and give the port back."""
@@ -157,7 +170,8 @@ class FaultProxy:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(_STOP_TIMEOUT_S)
         self._loop.close()
-        self._holder.close()
+        for holder in self._holders:
+            holder.close()
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -170,25 +184,34 @@ class FaultProxy:
         self._fault, self._chance = fault, random.Random(fault.seed)  # noqa: S311
         self._changed.set()
         self._changed = asyncio.Event()
-        if fault.kind is FaultKind.REFUSE and self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        if fault.kind is FaultKind.REFUSE:
+            self._stop_listening()
         if fault.kind in (FaultKind.REFUSE, FaultKind.RESET) and fault.meets_all:
             self.fault_counts[fault.kind] += len(self._clients)
             self._reset_all()
-        if fault.kind is not FaultKind.REFUSE and self._listener is None:
-            await self._listen()
+        if fault.kind is not FaultKind.REFUSE and not self._listeners:
+            await self._listen(self._holders)
 
-    async def _listen(self) -> None:
+    async def _hold_also(self, holder: socket.socket) -> None:
+        self._holders.append(holder)
+        if self._listeners:  # else it refuses
+            await self._listen([holder])
+
+    async def _listen(self, holders: Sequence[socket.socket]) -> None:
         def make_protocol() -> asyncio.StreamReaderProtocol:
             return asyncio.StreamReaderProtocol(_ClientReader(limit=HEAD_MAX_BYTES), self._serve)
 
-        listener = _bound_socket(self.port)
-        self._listener = await self._loop.create_server(make_protocol, sock=listener, backlog=_BACKLOG)
+        for holder in holders:
+            listener = _bound_socket(*holder.getsockname())
+            self._listeners.append(await self._loop.create_server(make_protocol, sock=listener, backlog=_BACKLOG))
+
+    def _stop_listening(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = []
 
     async def _end(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
+        self._stop_listening()
         self._reset_all()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
@@ -291,11 +314,15 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def _bound_socket(port: int) -> socket.socket:
+def _bound_socket(address: str, port: int) -> socket.socket:
     """Several of ours may be bound to one port; of them only one listens at a time."""
     # With the protocol named, because only then asyncio sends small pieces at once (40 ms per request otherwise).
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    bound.bind((LOOPBACK, port))
+    try:
+        bound.bind((address, port))
+    except OSError:
+        bound.close()
+        raise
     return bound
