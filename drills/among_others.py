@@ -94,13 +94,16 @@ def open_doors(clouds: Sequence[str], settings: Settings) -> Iterator[Mapping[st
 
 
 @contextmanager
-def written_peers(path: Path, neighbours: Mapping[str, AmongOthers], settings: Settings) -> Iterator[None]:
+def written_peers(
+    path: Path, neighbours: Mapping[str, AmongOthers], settings: Settings, *, dns: Mapping[str, Any] | None = None
+) -> Iterator[None]:
     """Keep a file, readable by its owner alone, that tells the operator's commands and clients where the clouds are.
 
-    {"peers": {"aws": {"url", "origins"}, …}, "keys": {"current", "keys"}, "api_key"}
+    {"peers": {"aws": {"url", "origins"}, …}, "keys": {"current", "keys"}, "api_key", "dns": `dns`, if given}
     """
     peers = {cloud: _address(each.doors.api, each.doors) for cloud, each in neighbours.items()}
-    text = json.dumps({"peers": peers, "keys": settings.keys, "api_key": settings.api_key}, indent=2) + "\n"
+    told = {"peers": peers, "keys": settings.keys, "api_key": settings.api_key, **({"dns": dns} if dns else {})}
+    text = json.dumps(told, indent=2) + "\n"
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     path.write_text(text)

@@ -1,6 +1,7 @@
 """`python -m drills.local_clouds up`: local clouds that stay up until Ctrl-C, with data that the next run finds again.
 
 Each has its HTTP API and knows the others, in the order in which they are named; `peers.json` tells where they are.
+Where there are several, a DNS server has a name that leads to the active one.
 Exit status 0 after a clean stop, 1 if a cloud could not start or stop. Other drills import `running` from here.
 """
 
@@ -11,12 +12,13 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from drills.among_others import Settings
+from drills.local_name import NAME, NameSettings, NoAddressError, has_addresses
 from drills.running_clouds import (
     CLOUDS,
     PROJECT_FOLDER,
@@ -25,12 +27,14 @@ from drills.running_clouds import (
     RunningCloud,
     running,
 )
+from drills.supervisor import StartError
 from drills.together import Together, running_together
 from drills.what_is_real import WHAT_IS_REAL
 
 __all__ = ["CloudsDidNotStartError", "FolderInUseError", "RunningCloud", "main", "running", "variables"]
 
 LOCAL_FOLDER = PROJECT_FOLDER / ".sluice" / "local"
+_DAY_S = 86_400
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _OF_THE_FUNCTION_ALONE = {"PATH", "HOME", "PYTHON_THREADPOOL_THREAD_COUNT"}
 
@@ -41,16 +45,20 @@ def main(arguments: Sequence[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
     try:
-        up(options.cloud, options.folder, as_json=options.json)
-    except (FolderInUseError, CloudsDidNotStartError) as error:
+        name_settings = NameSettings(
+            interval_s=options.dns_interval_s, threshold_count=options.dns_threshold, ttl_s=options.dns_ttl_s
+        )
+        up(options.cloud, options.folder, as_json=options.json, name_settings=name_settings)
+    except (FolderInUseError, CloudsDidNotStartError, NoAddressError, StartError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def up(clouds: Sequence[str], folder: Path, *, as_json: bool) -> None:
+def up(clouds: Sequence[str], folder: Path, *, as_json: bool, name_settings: NameSettings) -> None:
     """Keep the clouds up until a signal comes. One that comes while they start is obeyed once they have started."""
     files: list[Path] = []
+    is_named = len(clouds) > 1 and has_addresses(len(clouds))
 
     def tell(cloud: RunningCloud) -> None:
         files.append(write_environment(cloud))
@@ -58,8 +66,11 @@ def up(clouds: Sequence[str], folder: Path, *, as_json: bool) -> None:
 
     try:
         settings = Settings(copies=2)  # or 1, where there is but one
-        with _stop_asked() as wait_for_stop, running_together(clouds, folder, settings=settings, on_ready=tell) as all_:
-            print(_ending(all_), file=sys.stderr, flush=True)
+        started = running_together(
+            clouds, folder, settings=settings, on_ready=tell, name_settings=name_settings if is_named else None
+        )
+        with _stop_asked() as wait_for_stop, started as together:
+            print(_ending(together), file=sys.stderr, flush=True)
             wait_for_stop()
             print("Stopping …", file=sys.stderr, flush=True)
     finally:
@@ -119,7 +130,21 @@ def _ending(together: Together) -> str:
     order = ", ".join(together.clouds)
     return (
         f"The HTTP APIs are up, in this order: {order}. {_shown(together.peers_file)} says where, and has the keys.\n"
-        "  npx sls upload README.md; npx sls failover status\nCtrl-C stops."
+        "  npx sls upload README.md; npx sls failover status\n"
+        f"{_name_text(together)}Ctrl-C stops."
+    )
+
+
+def _name_text(together: Together) -> str:
+    """The name, and how to ask it; "" for one cloud, which needs none."""
+    name = together.name
+    if name is None:
+        missing = f"{NAME} is not served: this machine has no addresses 127.0.0.11 and on (docs/local-clouds.md).\n"
+        return missing if len(together.clouds) > 1 else ""
+    places = ", ".join(f"{address} = {cloud}" for cloud, address in name.addresses.items())
+    return (
+        f"{NAME} leads to the active cloud ({places}; all at port {name.api_port}),\n"
+        f"after a switch within {name.switch_limit_s:g} s (drills/dns stands in for Route 53):\n{name.how_to_ask()}\n"
     )
 
 
@@ -160,7 +185,46 @@ def _parser() -> argparse.ArgumentParser:
         "--folder", type=Path, default=LOCAL_FOLDER, help="where the data lives (default: .sluice/local)"
     )
     command.add_argument("--json", action="store_true", help="print a line of JSON for each cloud when it is up")
+    _add_name_options(command)
     return parser
+
+
+def _add_name_options(command: argparse.ArgumentParser) -> None:
+    quick = NameSettings()
+    group = command.add_argument_group("the name that leads to the active cloud", "Quicker than in a real DNS.")
+    group.add_argument(
+        "--dns-interval-s",
+        type=_between(float, 0.1, _DAY_S),
+        default=quick.interval_s,
+        metavar="S",
+        help="between two health checks of one cloud (default: %(default)g; Route 53, Traffic Manager: 10 or 30)",
+    )
+    group.add_argument(
+        "--dns-threshold",
+        type=_between(int, 1, 10),
+        default=quick.threshold_count,
+        metavar="COUNT",
+        help="bad ones in a row that take a cloud away, and good ones back (default: %(default)d, as Route 53)",
+    )
+    group.add_argument(
+        "--dns-ttl-s",
+        type=_between(int, 0, _DAY_S),
+        default=quick.ttl_s,
+        metavar="S",
+        help="how long resolvers keep an answer (default: %(default)d; recommended by Route 53: at most 60)",
+    )
+
+
+def _between(kind: Callable[[str], float], least: float, most: float) -> Callable[[str], float]:
+    """Give what reads an option's value, an `int` or `float`."""
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            if least <= (value := kind(text)) <= most:
+                return value
+        raise argparse.ArgumentTypeError(f"{kind.__name__} from {least:g} to {most:g}, not {text!r}")
+
+    return read
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drills.among_others import Doors, Settings, open_doors, written_peers
+from drills.local_name import LocalName, NameSettings, named
 from drills.running_clouds import PROJECT_FOLDER, RunningCloud, Waits, running
 from drills.supervisor import SupervisedProcess, answers_http
 from drills.waiting import wait_until
@@ -26,6 +27,7 @@ class Together:
     Attributes:
         watches: Of each cloud, the process that watches from there.
         peers_file: Where the operator's commands and clients find the clouds.
+        name: That leads to the active cloud, if there shall be one.
     """
 
     clouds: Mapping[str, RunningCloud]
@@ -33,6 +35,7 @@ class Together:
     watches: Mapping[str, SupervisedProcess]
     settings: Settings
     peers_file: Path
+    name: LocalName | None = None
 
     @property
     def urls(self) -> dict[str, str]:
@@ -50,11 +53,17 @@ def running_together(
     keeps_objects: bool = True,
     on_ready: Callable[[RunningCloud], None] = lambda _: None,
     waits: Waits | None = None,
+    name_settings: NameSettings | None = None,
 ) -> Iterator[Together]:
     """Start them all, the preferred one named first, and stop them. As `drills.running_clouds.running`.
 
     Args:
         watch_options: For `python -m handlers.watch`; without any, it watches every five seconds.
+        name_settings: Of the name that leads to the active cloud; None: no name.
+
+    Raises:
+        FolderInUseError, CloudsDidNotStartError: As there.
+        NoAddressError, StartError: The name cannot be had (drills/local_name.py).
     """
     chosen = settings or Settings()
     peers_file = folder / "peers.json"
@@ -70,8 +79,12 @@ def running_together(
                 watches = {cloud: _watch_from(local[cloud], watch_options) for cloud in clouds if len(clouds) > 1}
                 for watch in watches.values():
                     watching.enter_context(watch)
-                with written_peers(peers_file, neighbours, chosen):
-                    yield Together(clouds=local, doors=doors, watches=watches, settings=chosen, peers_file=peers_file)
+                apis = {cloud: each.api for cloud, each in doors.items()}
+                name = watching.enter_context(named(apis, folder, name_settings)) if name_settings else None
+                with written_peers(peers_file, neighbours, chosen, dns=name.told() if name else None):
+                    yield Together(
+                        clouds=local, doors=doors, watches=watches, settings=chosen, peers_file=peers_file, name=name
+                    )
             finally:
                 watching.close()
                 for each in doors.values():

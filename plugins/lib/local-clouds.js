@@ -5,19 +5,23 @@
 const { spawn } = require('node:child_process');
 const os = require('node:os');
 
+/** Read by Python, which says what is wrong with a value. */
+const NUMBERS = ['dns-interval-s', 'dns-threshold', 'dns-ttl-s'];
+
 /** What asks a program to end. A terminal that is closed is one more way. */
 const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
  * Arguments for Python: `-m drills.local_clouds up --cloud=aws,gcp --json`.
- * @param {{cloud?: string, json?: boolean}} options
+ * @param {{cloud?: string, json?: boolean, [number: string]: any}} options
  * @param {string[]} clouds  That exist.
  * @param {(message: string) => never} refuse
  */
-function localCloudsArguments({ cloud, json }, clouds, refuse) {
+function localCloudsArguments({ cloud, json, ...others }, clouds, refuse) {
   const unknown = (cloud ?? clouds[0]).split(',').filter((name) => !clouds.includes(name));
   if (unknown.length) refuse(`Unknown cloud "${unknown.join(', ')}". Possible: ${clouds.join(', ')}.`);
-  return ['-m', 'drills.local_clouds', 'up', ...(cloud ? [`--cloud=${cloud}`] : []), ...(json ? ['--json'] : [])];
+  const numbers = NUMBERS.filter((name) => others[name] !== undefined).map((name) => `--${name}=${others[name]}`);
+  return ['-m', 'drills.local_clouds', 'up', ...(cloud ? [`--cloud=${cloud}`] : []), ...(json ? ['--json'] : []), ...numbers];
 }
 
 /**

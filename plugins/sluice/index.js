@@ -62,6 +62,9 @@ const LOCAL_UP = {
   options: {
     cloud: { usage: 'Clouds to start, separated by commas (default: all)', type: 'string' },
     json: { usage: 'Print one line of JSON for each cloud that is ready', type: 'boolean' },
+    'dns-interval-s': { usage: 'The name that leads to the active cloud: between two health checks (default: 1)', type: 'string' },
+    'dns-threshold': { usage: '… bad ones in a row that take a cloud away (default: 3)', type: 'string' },
+    'dns-ttl-s': { usage: '… how long resolvers keep an answer (default: 2)', type: 'string' },
   },
 };
 

@@ -41,6 +41,15 @@ test('sls local up takes a list of clouds and gives the exit status of Python', 
   assert.equal(status, 3);
 });
 
+test('sls local up hands on the numbers of the name', () => {
+  const project = makeProject();
+  replacePython(project, 'printf "<%s>" "$@"');
+
+  const { stdout } = sls(project, ['local', 'up', '--dns-ttl-s', '60', '--dns-interval-s', '10', '--dns-threshold', '3']);
+
+  assert.equal(stdout, '<-m><drills.local_clouds><up><--dns-interval-s=10><--dns-threshold=3><--dns-ttl-s=60>');
+});
+
 test('an unknown cloud in the list is refused', () => {
   const { status, stdout } = sls(makeProject(), ['local', 'up', '--cloud', 'aws,nope']);
 
