@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 from core.ingest import Receipt
 from core.ports import Fields, Message, Row
-from core.upload import OWN_PREFIX
 from core.reconcile import SETTLED
 from core.record import Record, State, from_fields
 from core.route import ROW_ID, Route, majority_of, read_route, route_from_fields
 from core.switch import Switch
-from core.upload import Upload
+from core.upload import OWN_PREFIX, Upload
 from core.votes import Seen
 from core.watch import Round
 from tests.simulation.clouds.cloud import BUCKET, REJECTED, SimulatedCloud
