@@ -14,35 +14,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
+from core.deletions import was_deleted
 from core.errors import HandlingError, OutcomeUnknownError, StepError, TransientError, UploadRejectedError
 from core.facts import checked_facts
-from core.outcome import Ending, Outcome
+from core.outcome import Ending, Outcome, Try
 from core.ports import Absence, Ledger, ObjectStore, OpenObject, Row
-from core.record import Record, State, from_fields, to_fields
+from core.record import Record, State, record_of, to_fields
 from core.retry import RetryPolicy, Verdict, decide, is_for_another
 from core.stream import CHUNK_BYTES, MeasuredStream
-from core.upload import Deleted, Deletion, Upload, deletion_id_of
+from core.upload import Upload
 
 HandleUpload = Callable[[Upload, BinaryIO], dict[str, Any] | None]
 FetchUrl = Callable[[str], AbstractContextManager[OpenObject | Absence]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
-    """One delivery of one upload to one worker.
-
-    Attributes:
-        owner: Unique to this try, so that a worker recognises its own writes.
-        deadline_at_ms: When the function is stopped, by the worker's clock.
-        receive_count: How often the message was received, this time included.
-        jitter: Uniform in [0, 1).
-    """
-
-    upload: Upload
-    owner: str
-    deadline_at_ms: int
-    receive_count: int
-    jitter: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +100,7 @@ class Pipeline:
         return self._claim_known(this, record, row)
 
     def _claim_known(self, this: Try, claim: Record, row: Row) -> _Claim | Outcome:
-        known = _read(row)
+        known = record_of(row)
         now_ms = self.clock_ms()
         if known.state is State.RECORDED:
             return self._duplicate(this, known, row)
@@ -182,7 +165,7 @@ class Pipeline:
                     return self._apply(this, claim, found)
                 case Absence.REPLACED:
                     return self._gone(claim, "overwritten before it was fetched")
-                case Absence.MISSING if self._was_deleted(this.upload):
+                case Absence.MISSING if was_deleted(self.ledger, this.upload):
                     return self._gone(claim, "deleted before it was fetched")
                 case Absence.MISSING:
                     raise HandlingError("missing: the bucket has no such object, or not yet")
@@ -229,7 +212,7 @@ class Pipeline:
 
     def _overtaken(self, record: Record) -> Outcome:
         row = self.ledger.get(record.upload.upload_id)
-        if row is not None and _read(row).state is State.RECORDED:
+        if row is not None and record_of(row).state is State.RECORDED:
             return Outcome(ending=Ending.DUPLICATE)
         return Outcome(ending=Ending.RETRY, reason="another worker took the claim over", delay_s=self.lease_margin_s)
 
@@ -280,20 +263,6 @@ class Pipeline:
             recorded_by=self.cloud,
         )
 
-    def _was_deleted(self, upload: Upload) -> bool:
-        of_version = Deletion(
-            deleted=Deleted.VERSION,
-            cloud=upload.cloud,
-            bucket=upload.bucket,
-            key=upload.key,
-            version=upload.version,
-            sequencer="",
-        )
-        if self.ledger.get(deletion_id_of(of_version)):
-            return True
-        of_key = self.ledger.get(deletion_id_of(replace(of_version, deleted=Deleted.KEY, version="")))
-        return of_key is not None and _read(of_key).upload.sequencer > upload.sequencer
-
     def _is_own(self, upload: Upload) -> bool:
         return (upload.cloud, upload.bucket) == (self.cloud, self.store.bucket)
 
@@ -323,10 +292,3 @@ class Pipeline:
 
     def _has_time(self, this: Try) -> bool:
         return this.deadline_at_ms - self.clock_ms() >= self.reserve_ms
-
-
-def _read(row: Row) -> Record:
-    try:
-        return from_fields(row.fields)
-    except (ValueError, KeyError) as error:
-        raise HandlingError(f"ledger row {row.row_id} cannot be read: {error}") from error

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from core.ports import Fields
+from core.errors import HandlingError
+from core.ports import Fields, Row
 from core.upload import Deleted, Deletion, Upload, deletion_id_of
 
 WIRE_VERSION = 1
@@ -185,6 +186,18 @@ def from_fields(fields: Fields) -> Record:
         home=text.get("home", ""),
         accepted_at_ms=number.get("accepted_at_ms", 0),
     )
+
+
+def record_of(row: Row) -> Record:
+    """The record in a row.
+
+    Raises:
+        HandlingError: It cannot be read.
+    """
+    try:
+        return from_fields(row.fields)
+    except (ValueError, KeyError) as error:
+        raise HandlingError(f"ledger row {row.row_id} cannot be read: {error}") from error
 
 
 def describe(record: Record) -> dict[str, Any]:

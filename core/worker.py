@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from core.errors import StepError, TransientError, UploadRejectedError
-from core.outcome import Ending, Outcome
+from core.outcome import Ending, Outcome, Try
 from core.parking import park
-from core.pipeline import Pipeline, Try
+from core.pipeline import Pipeline
 from core.ports import Ledger, Message, WorkQueue
 from core.record import Record, State, deletion_record, from_fields, to_fields
 from core.upload import OWN_PREFIX, Deletion, Ignored, Notice, Upload
