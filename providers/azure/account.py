@@ -1,27 +1,19 @@
 """A storage account: where its services are, and how requests to them are signed.
 
-Sources: "Authorize with Shared Key", "Configure Azure Storage connection strings" (Azure Storage), "Use managed
-identities for App Service and Azure Functions" (its REST endpoint), "Manage connections in Azure Functions" for the
-names of the settings.
+Sources: "Authorize with Shared Key", "Configure Azure Storage connection strings" (Azure Storage), "Manage connections
+in Azure Functions" for the names of the settings. Identities without a key: providers/azure/identity.py.
 """
 
 import base64
 import hashlib
 import hmac
-import json
-import time
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from threading import Lock
 from typing import Protocol
-from urllib.parse import quote
 
-from core.errors import ProviderUnusableError, TransientError
-
-_TOKEN_TIMEOUT_S = 5
-_TOKEN_MARGIN_S = 300  # the endpoint itself keeps a token until 5 minutes before its end
+from core.errors import ProviderUnusableError
+from providers.azure.identity import FederatedIdentity, ManagedIdentity
 
 
 class Service(StrEnum):
@@ -97,41 +89,12 @@ class SharedKey:
         return base64.b64encode(hmac.digest(self._key, text.encode(), hashlib.sha256)).decode()
 
 
-class ManagedIdentity:
-    """Shows tokens of the function's own identity: fetched when needed, kept until shortly before their end."""
-
-    def __init__(self, *, endpoint: str, header: str, client_id: str = "") -> None:
-        """`endpoint` and `header` are App Service's IDENTITY_ENDPOINT and IDENTITY_HEADER."""
-        client = f"&client_id={quote(client_id, safe='')}" if client_id else ""
-        self._url = f"{endpoint}?api-version=2019-08-01&resource=https%3A%2F%2Fstorage.azure.com%2F{client}"
-        self._header = header
-        self._lock = Lock()
-        self._token = ""
-        self._ends_at_s = 0.0
-
-    def authorization(self, call: Call) -> str:
-        with self._lock:
-            if time.time() > self._ends_at_s - _TOKEN_MARGIN_S:
-                self._fetch()
-            return f"Bearer {self._token}"
-
-    def _fetch(self) -> None:
-        request = urllib.request.Request(self._url, headers={"X-IDENTITY-HEADER": self._header})  # noqa: S310
-        try:
-            with urllib.request.urlopen(request, timeout=_TOKEN_TIMEOUT_S) as answer:  # noqa: S310
-                found = json.load(answer)
-            self._token, self._ends_at_s = str(found["access_token"]), float(found["expires_on"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            if time.time() < self._ends_at_s:
-                return  # the old one is still good
-            raise TransientError(f"Azure managed identity: no token ({type(error).__name__})") from error
-
-
 def read_account(env: Mapping[str, str], *, setting: str) -> Account:
     """The account of a connection, in the settings that Azure Functions itself reads.
 
-    Either `setting` is a connection string; or `setting`__accountName names the account, and the function's own
-    identity is used (`setting`__clientId chooses one of several).
+    Either `setting` is a connection string; or `setting`__accountName names the account, and an identity without a key
+    is used: one that another cloud vouches for if AZURE_FEDERATED_TOKEN_FILE is set, else the function's own
+    (`setting`__clientId chooses one of several).
 
     Raises:
         ProviderUnusableError: The settings are missing or make no sense.
@@ -140,15 +103,29 @@ def read_account(env: Mapping[str, str], *, setting: str) -> Account:
     if text:
         return _from_connection_string(text, setting=setting)
     name = env.get(f"{setting}__accountName", "")
-    endpoint = env.get("IDENTITY_ENDPOINT", "")
     if not name:
         raise ProviderUnusableError(f"neither {setting} nor {setting}__accountName is set")
+    urls = _urls("https", name, "core.windows.net", {})
+    return Account(name=name, urls=urls, credential=_identity(env, setting=setting))
+
+
+def _identity(env: Mapping[str, str], *, setting: str) -> Credential:
+    # In the order of azure-identity's DefaultAzureCredential: WorkloadIdentityCredential, ManagedIdentityCredential.
+    if env.get("AZURE_FEDERATED_TOKEN_FILE"):
+        if not (env.get("AZURE_TENANT_ID") and env.get("AZURE_CLIENT_ID")):
+            raise ProviderUnusableError("AZURE_FEDERATED_TOKEN_FILE needs AZURE_TENANT_ID and AZURE_CLIENT_ID")
+        return FederatedIdentity(
+            tenant_id=env["AZURE_TENANT_ID"],
+            client_id=env["AZURE_CLIENT_ID"],
+            token_file=env["AZURE_FEDERATED_TOKEN_FILE"],
+            authority=env.get("AZURE_AUTHORITY_HOST") or "https://login.microsoftonline.com",
+        )
+    endpoint = env.get("IDENTITY_ENDPOINT", "")
     if not endpoint:
         raise ProviderUnusableError(f"{setting}__accountName is set, but this machine has no managed identity")
-    identity = ManagedIdentity(
+    return ManagedIdentity(
         endpoint=endpoint, header=env.get("IDENTITY_HEADER", ""), client_id=env.get(f"{setting}__clientId", "")
     )
-    return Account(name=name, urls=_urls("https", name, "core.windows.net", {}), credential=identity)
 
 
 def _from_connection_string(text: str, *, setting: str) -> Account:
