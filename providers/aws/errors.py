@@ -33,11 +33,13 @@ _TRANSIENT_CODES = {
     *("Throttling", "ThrottlingException", "RequestThrottled", "RequestLimitExceeded", "LimitExceededException"),
     *("ProvisionedThroughputExceededException", "TransactionInProgressException", "KmsThrottled", "OverLimit"),
     *("TransactionConflictException", "ReplicatedWriteConflictException", "PriorRequestNotComplete"),
+    "IDPCommunicationError",  # AssumeRoleWithWebIdentity
 }
 _UNUSABLE_CODES = {
     *("NoSuchBucket", "ResourceNotFoundException", "QueueDoesNotExist", "NonExistentQueue", "PermanentRedirect"),
     *("AccessDeniedException", "UnrecognizedClientException", "IncompleteSignature", "MissingAuthenticationToken"),
     *("InvalidSignatureException", "ExpiredTokenException", "ExpiredToken", "InvalidToken", "OptInRequired"),
+    "InvalidIdentityToken",  # AssumeRoleWithWebIdentity: the role does not trust it
     *("AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "InvalidAddress", "InvalidSecurity"),
 }
 
