@@ -19,11 +19,11 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from providers.gcp.errors import CallError
+from providers.gcp.identity import Identity
 from providers.gcp.signing import Signer
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ _CONNECT_TIMEOUT_S = 2
 _READ_TIMEOUT_S = 10.0  # without a byte
 _ATTEMPT_COUNT = 2  # one hiccup; longer waits are the queue's (core.retry)
 _CONNECTION_COUNT = 64  # as many as a batch may have threads (SLUICE_CONCURRENCY); made when needed
-_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _XML_CODE = re.compile(rb"<Code>(\w+)</Code>")
 
 
@@ -186,58 +185,13 @@ def warm() -> None:
     _pool()
 
 
-class _Credentials:
-    """The function's own identity, asked for when first needed and renewed before it ends."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._found: Any = None
-
-    def token(self) -> str:
-        from google.auth.exceptions import GoogleAuthError, TransportError
-
-        try:
-            with self._lock:
-                found = self._find()
-                if not found.valid:
-                    found.refresh(_auth_request())
-                return str(found.token)
-        except GoogleAuthError as error:
-            raise CallError(type(error).__name__, is_about_the_moment=isinstance(error, TransportError)) from error
-
-    def account(self) -> str:
-        """The service account's address."""
-        self.token()  # on Cloud Run it is known only afterwards
-        return str(getattr(self._found, "signer_email", "") or getattr(self._found, "service_account_email", ""))
-
-    def sign(self, content: bytes) -> bytes:
-        """Sign with the account's key, or by asking IAM, which needs the role Service Account Token Creator."""
-        from google.auth import iam
-        from google.auth.exceptions import GoogleAuthError
-
-        account = self.account()
-        try:
-            if hasattr(self._found, "sign_bytes"):
-                return bytes(self._found.sign_bytes(content))
-            return bytes(iam.Signer(_auth_request(), self._found, account).sign(content))  # type: ignore[no-untyped-call]
-        except GoogleAuthError as error:
-            raise CallError(type(error).__name__) from error
-
-    def _find(self) -> Any:
-        import google.auth
-
-        if self._found is None:
-            self._found, _ = google.auth.default(scopes=[_SCOPE])
-        return self._found
-
-
 def _auth_request() -> Any:
     from google.auth.transport.urllib3 import Request
 
     return Request(_pool())  # type: ignore[no-untyped-call]
 
 
-_credentials = _Credentials()
+_credentials = Identity(make_request=_auth_request)
 
 
 def storage() -> GoogleApi:
