@@ -72,6 +72,7 @@ def drain(options: argparse.Namespace, operator: Operator) -> bool:
         route=view.chosen,
         clock_ms=operator.clock_ms,
         stop_at_ms=stop_at_ms,
+        env=os.environ,
     )
     is_empty: bool = operator.clock_ms() < stop_at_ms
     if options.json:

@@ -1,13 +1,14 @@
 """Works off one cloud's queue from here when its functions do not: `npx sls failover drain --from C`."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from core.drain import Drain, Drained
 from core.handover import HandOver
 from core.peer import Peer
 from core.ports import Cloud
 from core.route import Route
+from handlers.federation import federated
 
 
 def drain_cloud(
@@ -18,15 +19,17 @@ def drain_cloud(
     route: Route | None,
     clock_ms: Callable[[], int],
     stop_at_ms: int,
+    env: Mapping[str, str],
 ) -> Drained:
     """Give what waits in a cloud's queue to the other clouds, the active one first.
 
     Args:
         connected: That cloud's own queue and bucket, with credentials that may receive, delete and sign.
         peers: All clouds; the drained one is left out.
+        env: May ask for an identity of this machine with which that cloud can be reached (handlers/federation.py).
 
     Raises:
-        StepError: The queue cannot be read.
+        StepError: The queue cannot be read, or there is no such identity.
     """
     order = (route.active, *route.order) if route else ()
     others = sorted(
@@ -40,4 +43,5 @@ def drain_cloud(
         peers=others,
         clock_ms=clock_ms,
     )
-    return drain.run(stop_at_ms=stop_at_ms)
+    with federated(env, target=cloud):
+        return drain.run(stop_at_ms=stop_at_ms)
