@@ -7,6 +7,7 @@ A line of JSON for each turn goes to standard output. It runs until a signal com
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -52,7 +53,9 @@ def _drain(source: str, peers: Sequence[HttpPeer], connected: Cloud, route: Rout
     _tell({"at_ms": clock_ms(), "begins": True})
     stop_at_ms = clock_ms() + _TURN_MS
     try:
-        done = drain_cloud(source, connected, peers=peers, route=route, clock_ms=clock_ms, stop_at_ms=stop_at_ms)
+        done = drain_cloud(
+            source, connected, peers=peers, route=route, clock_ms=clock_ms, stop_at_ms=stop_at_ms, env=os.environ
+        )
     except StepError as error:
         _tell({"at_ms": clock_ms(), "error": str(error)})
     else:

@@ -19,7 +19,8 @@ from providers.azure.account import Account, Call, Service
 
 # Known to every region; and to Azurite, without which the newest SDKs' version would have to be forced on it.
 VERSION = "2024-11-04"
-_TABLE_VERSION = "2019-02-02"
+# The first that takes tokens of Microsoft Entra ID ("Authorize access to tables using Microsoft Entra ID").
+_TABLE_VERSION = "2020-12-06"
 
 _CONNECT_TIMEOUT_S = 2.0
 _READ_TIMEOUT_S = {Service.BLOB: 15.0, Service.QUEUE: 5.0, Service.TABLE: 5.0}  # without a byte
