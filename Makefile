@@ -12,8 +12,15 @@ help: ## Show the targets
 drill: setup ## Put real files into local clouds' buckets and check every record (exit status is the verdict)
 	@$(BIN)/python -m drills
 
+# The tests with local clouds mostly wait, so that the others have the second core; their output follows at the end.
 test: setup dns ## Run all tests
-	$(BIN)/pytest
+	@$(MAKE) --no-print-directory test-beside > build/test-beside.log 2>&1 & beside=$$!; \
+	trap "kill $$beside; exit 130" INT TERM; \
+	$(BIN)/pytest --ignore=tests/simulation; clouds=$$?; \
+	wait $$beside; beside=$$?; cat build/test-beside.log; exit $$((clouds || beside))
+
+test-beside: setup dns
+	$(BIN)/pytest tests/simulation
 	.venv-dns/bin/pytest tests/dns
 	node --test plugins/test/*.test.js
 
@@ -89,4 +96,4 @@ lock: .venv/.done ## Pin the newest versions that requirements*.txt and package.
 	  --constraint requirements.lock -o providers/$$cloud/requirements.lock providers/$$cloud/requirements.txt || exit 1; done
 	npm update --package-lock-only
 
-.PHONY: help drill test check lint format template bench drills outages simulate setup dns lock
+.PHONY: help drill test test-beside check lint format template bench drills outages simulate setup dns lock
