@@ -65,6 +65,31 @@ class PresignedPut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PresignedParts:
+    """Where and how a client without credentials may PUT the parts of one object, in their order.
+
+    Attributes:
+        handle: What joins them. Opaque, of up to 2,048 printable ASCII characters, and good for this key only.
+    """
+
+    parts: Sequence[PresignedPut]
+    handle: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutParts:
+    """The parts that a client says it has put.
+
+    Attributes:
+        handle: Of the `PresignedParts`.
+        etags: What each PUT was answered as its ETag, in the order of the parts; "" where a cloud gives none.
+    """
+
+    handle: str
+    etags: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectPage:
     """Some objects of a listing; `after` continues it, "" at its end."""
 
@@ -91,7 +116,7 @@ class ObjectStore(Protocol):
 
         Args:
             body: Seekable; it is read from its start.
-            size_bytes: Of the whole body; at most 5 GB (one PUT on S3).
+            size_bytes: Of the whole body; at most 5 GB (one PUT on S3). Larger objects: `presign_parts`.
         """
 
     def find(self, key: str) -> ObjectInfo | None:
@@ -102,6 +127,28 @@ class ObjectStore(Protocol):
 
     def presign_put(self, key: str, *, size_bytes: int, content_type: str, valid_s: int) -> PresignedPut:
         """Let a client put this key, with exactly this size and type."""
+
+    def presign_parts(
+        self, key: str, *, size_bytes: int, content_type: str, part_bytes: int, valid_s: int
+    ) -> PresignedParts:
+        """Let a client put this key in parts, each as often as it likes. Nothing stands under the key until they join.
+
+        Asked again, the handle is the same while the parts are not joined, so what was put before counts.
+
+        Args:
+            part_bytes: Of each part but the last. At most 32 parts (`core.parts` has the limits and their sources).
+        """
+
+    def join_parts(self, key: str, *, handle: str, size_bytes: int, etags: Sequence[str]) -> ObjectInfo:
+        """Make the object of its parts, whole or not at all; if the key is taken, tell of what stands there.
+
+        Args:
+            size_bytes: Of all parts together.
+            etags: As of `PutParts`, one for each part.
+
+        Raises:
+            UploadRejectedError: A part does not stand (its number is named), or they do not have these bytes.
+        """
 
     def page(self, *, after: str = "", limit: int = 1000) -> ObjectPage:
         """List the newest version of up to `limit` (1 to 1,000) objects; a page may hold fewer, and not be the last."""

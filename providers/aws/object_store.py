@@ -2,13 +2,15 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from core.errors import OutcomeUnknownError, TransientError
-from core.ports import Absence, ObjectInfo, ObjectPage, OpenObject, PresignedPut
+from core.errors import OutcomeUnknownError, TransientError, UploadRejectedError
+from core.parts import part_sizes
+from core.ports import Absence, ObjectInfo, ObjectPage, OpenObject, PresignedParts, PresignedPut
+from providers.aws import parts
 from providers.aws.errors import SDK_ERRORS, absence_of, status_of, translate, was_retried
 from providers.aws.streamed_body import StreamedBody
 from providers.aws.versions import etag_of, version_of
@@ -104,6 +106,26 @@ class S3ObjectStore:
         params = {"Bucket": self.bucket, "Key": key, "ContentLength": size_bytes, "ContentType": content_type}
         headers = {"content-length": str(size_bytes), "content-type": content_type}
         return PresignedPut(url=self._presign("put_object", params, valid_s), headers=headers)
+
+    def presign_parts(
+        self, key: str, *, size_bytes: int, content_type: str, part_bytes: int, valid_s: int
+    ) -> PresignedParts:
+        handle = parts.begin(self._client, bucket=self.bucket, key=key, content_type=content_type)
+        puts = []
+        for number, size in enumerate(part_sizes(size_bytes, part_bytes), start=1):
+            params = {"Bucket": self.bucket, "Key": key, "UploadId": handle, "PartNumber": number}
+            url = self._presign("upload_part", params | {"ContentLength": size}, valid_s)
+            puts.append(PresignedPut(url=url, headers={"content-length": str(size)}))
+        return PresignedParts(parts=puts, handle=handle)
+
+    def join_parts(self, key: str, *, handle: str, size_bytes: int, etags: Sequence[str]) -> ObjectInfo:
+        if found := self.find(key):
+            return found
+        parts.join(self._client, bucket=self.bucket, key=key, upload_id=handle, size_bytes=size_bytes, etags=etags)
+        joined = self.find(key)
+        if joined is None:
+            raise UploadRejectedError("part 1 is missing: no such multipart upload is under way")
+        return joined
 
     def page(self, *, after: str = "", limit: int = 1000) -> ObjectPage:
         """As the port says, in the order of the keys' bytes. Old versions and delete markers leave gaps in a page."""

@@ -3,14 +3,16 @@
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from email.utils import parsedate_to_datetime
 from typing import BinaryIO
 from urllib.parse import quote, unquote
 
-from core.errors import OutcomeUnknownError, TransientError
-from core.ports import Absence, ObjectInfo, ObjectPage, OpenObject, PresignedPut
+from core.errors import OutcomeUnknownError, TransientError, UploadRejectedError
+from core.parts import part_sizes
+from core.ports import Absence, ObjectInfo, ObjectPage, OpenObject, PresignedParts, PresignedPut
+from providers.azure import parts
 from providers.azure.errors import code_of, status_of, translate, was_resent
 from providers.azure.presign import presigned_query
 from providers.azure.rest import CALL_ERRORS, Answer, OpenAnswer, Storage, xml_text
@@ -103,6 +105,40 @@ class BlobObjectStore:
             "x-ms-blob-type": "BlockBlob",
         }
         return PresignedPut(url=f"{self._client.url}{self._path(key)}?{query}", headers=headers)
+
+    def presign_parts(
+        self, key: str, *, size_bytes: int, content_type: str, part_bytes: int, valid_s: int
+    ) -> PresignedParts:
+        """As the port says, but that sizes are only asked for. The content type is the handle: blocks have none."""
+        query = presigned_query(self._client, bucket=self.bucket, key=key, permission="cw", valid_s=valid_s)
+        puts = [
+            PresignedPut(
+                url=f"{self._client.url}{self._path(key)}?{parts.block_query(number)}&{query}",
+                headers={"content-length": str(size)},
+            )
+            for number, size in enumerate(part_sizes(size_bytes, part_bytes), start=1)
+        ]
+        return PresignedParts(parts=puts, handle=content_type)
+
+    def join_parts(self, key: str, *, handle: str, size_bytes: int, etags: Sequence[str]) -> ObjectInfo:
+        if found := self.find(key):
+            return found
+        try:
+            parts.join(
+                self._client,
+                path=self._path(key),
+                subject=self._subject,
+                content_type=handle,
+                size_bytes=size_bytes,
+                part_count=len(etags),
+            )
+        except UploadRejectedError:  # or another joined them meanwhile
+            if self.find(key) is None:
+                raise
+        joined = self.find(key)
+        if joined is None:
+            raise TransientError(f"Azure Put Block List of {self._subject}: the blob is gone already")
+        return joined
 
     def page(self, *, after: str = "", limit: int = 1000) -> ObjectPage:
         """As the port says. The directories of an account with a hierarchical namespace are no objects.

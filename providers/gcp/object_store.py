@@ -4,15 +4,17 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
-from core.errors import OutcomeUnknownError, TransientError
-from core.ports import Absence, ObjectInfo, ObjectPage, OpenObject, PresignedPut
+from core.errors import OutcomeUnknownError, TransientError, UploadRejectedError
+from core.parts import part_key, part_sizes
+from core.ports import Absence, ObjectInfo, ObjectPage, OpenObject, PresignedParts, PresignedPut
+from providers.gcp import parts
 from providers.gcp.clients import GoogleApi, read_json
 from providers.gcp.errors import CallError, translate
 from providers.gcp.signing import Signer, signed_url
@@ -101,6 +103,38 @@ class GcsObjectStore:
         }
         url = self._presign("PUT", key, query={}, headers=headers, valid_s=valid_s)
         return PresignedPut(url=url, headers=headers)
+
+    def presign_parts(
+        self, key: str, *, size_bytes: int, content_type: str, part_bytes: int, valid_s: int
+    ) -> PresignedParts:
+        """As the port says. The content type is the handle: it is of the object, and not of its parts."""
+        puts = [
+            self.presign_put(
+                part_key(key, number), size_bytes=size, content_type="application/octet-stream", valid_s=valid_s
+            )
+            for number, size in enumerate(part_sizes(size_bytes, part_bytes), start=1)
+        ]
+        return PresignedParts(parts=puts, handle=content_type)
+
+    def join_parts(self, key: str, *, handle: str, size_bytes: int, etags: Sequence[str]) -> ObjectInfo:
+        if found := self.find(key):
+            return found
+        try:
+            parts.join(
+                self._api,
+                bucket=self.bucket,
+                key=key,
+                content_type=handle,
+                size_bytes=size_bytes,
+                part_count=len(etags),
+            )
+        except UploadRejectedError:  # or another joined them meanwhile
+            if self.find(key) is None:
+                raise
+        joined = self.find(key)
+        if joined is None:
+            raise TransientError(f"Google Storage compose of {self._subject}: the object is gone already")
+        return joined
 
     def page(self, *, after: str = "", limit: int = 1000) -> ObjectPage:
         """As the port says, in the order of the keys' bytes."""

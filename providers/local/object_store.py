@@ -2,14 +2,16 @@
 
 import os
 import shutil
+import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from core.errors import TransientError
-from core.ports import Absence, ObjectInfo, ObjectPage, OpenObject, PresignedPut
+from core.errors import TransientError, UploadRejectedError
+from core.parts import check_parts, part_key, part_sizes
+from core.ports import Absence, ObjectInfo, ObjectPage, OpenObject, PresignedParts, PresignedPut
 from providers.local.database import Database
 
 
@@ -84,6 +86,36 @@ class LocalObjectStore:
         headers = {"content-length": str(size_bytes), "content-type": content_type}
         return PresignedPut(url=(self._database.folder / "objects").absolute().as_uri(), headers=headers)
 
+    def presign_parts(
+        self, key: str, *, size_bytes: int, content_type: str, part_bytes: int, valid_s: int
+    ) -> PresignedParts:
+        """As the port says, for whoever can put at all; each part is an object of its own (`core.parts.part_key`)."""
+        folder = (self._database.folder / "objects").absolute().as_uri()
+        parts = [
+            PresignedPut(url=f"{folder}/{part_key(key, number)}", headers={"content-length": str(size)})
+            for number, size in enumerate(part_sizes(size_bytes, part_bytes), start=1)
+        ]
+        return PresignedParts(parts=parts, handle="parts")
+
+    def join_parts(self, key: str, *, handle: str, size_bytes: int, etags: Sequence[str]) -> ObjectInfo:
+        if found := self.find(key):
+            return found
+        found_parts = [self.find(part_key(key, number)) for number in range(1, len(etags) + 1)]
+        try:
+            check_parts([part.size_bytes if part else None for part in found_parts], size_bytes=size_bytes)
+            parts = [part for part in found_parts if part]
+            with tempfile.TemporaryFile(dir=self._database.folder / "objects") as whole:
+                self._copy(parts, whole)
+                self.put(key, whole, size_bytes=size_bytes, if_absent=True)
+        except UploadRejectedError:  # or another joined them meanwhile
+            if joined := self.find(key):
+                return joined
+            raise
+        self._delete([part.key for part in parts])
+        joined = self.find(key)
+        assert joined is not None, "it was put just now, or by another"
+        return joined
+
     def page(self, *, after: str = "", limit: int = 1000) -> ObjectPage:
         with self._database.transaction() as connection:
             rows = connection.execute(
@@ -108,6 +140,24 @@ class LocalObjectStore:
             key=key, version=version, size_bytes=size_bytes, modified_at_ms=modified_at_ms, derived_from=derived_from
         )
         return info, self._database.folder / "objects" / file
+
+    def _copy(self, parts: Sequence[ObjectInfo], whole: BinaryIO) -> None:
+        for number, part in enumerate(parts, start=1):
+            found = self._find(part.key, part.version)
+            if found is None:
+                raise UploadRejectedError(f"part {number} is missing")
+            with found[1].open("rb") as body:
+                shutil.copyfileobj(body, whole, 1024 * 1024)
+        whole.seek(0)
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            with self._database.transaction() as connection:
+                found = connection.execute(
+                    "delete from objects where bucket = ? and key = ? returning file", (self.bucket, key)
+                ).fetchall()
+            for (file,) in found:
+                (self._database.folder / "objects" / file).unlink(missing_ok=True)
 
     def _insert(self, info: ObjectInfo, file: str, *, if_absent: bool) -> bool:
         with self._database.transaction() as connection:

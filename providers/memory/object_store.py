@@ -1,12 +1,14 @@
 """Objects in a dict."""
 
 import io
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
 from core.errors import TransientError
-from core.ports import Absence, ObjectInfo, ObjectPage, OpenObject, PresignedPut
+from core.parts import check_parts, part_key, part_sizes
+from core.ports import Absence, ObjectInfo, ObjectPage, OpenObject, PresignedParts, PresignedPut
 
 
 class MemoryObjectStore:
@@ -17,6 +19,7 @@ class MemoryObjectStore:
         self._clock_ms = clock_ms
         self._objects: dict[str, tuple[ObjectInfo, bytes]] = {}
         self._put_count = 0
+        self._joining = threading.Lock()
 
     @contextmanager
     def open(self, key: str, *, version: str) -> Iterator[OpenObject | Absence]:
@@ -59,6 +62,29 @@ class MemoryObjectStore:
     def presign_put(self, key: str, *, size_bytes: int, content_type: str, valid_s: int) -> PresignedPut:
         headers = {"content-length": str(size_bytes), "content-type": content_type}
         return PresignedPut(url=f"memory://{self.bucket}/{key}?valid_s={valid_s}", headers=headers)
+
+    def presign_parts(
+        self, key: str, *, size_bytes: int, content_type: str, part_bytes: int, valid_s: int
+    ) -> PresignedParts:
+        """As the port says; each part is put as an object of its own (`core.parts.part_key`)."""
+        parts = [
+            self.presign_put(part_key(key, number), size_bytes=size, content_type=content_type, valid_s=valid_s)
+            for number, size in enumerate(part_sizes(size_bytes, part_bytes), start=1)
+        ]
+        return PresignedParts(parts=parts, handle="parts")
+
+    def join_parts(self, key: str, *, handle: str, size_bytes: int, etags: Sequence[str]) -> ObjectInfo:
+        with self._joining:
+            if found := self.find(key):
+                return found
+            keys = [part_key(key, number) for number in range(1, len(etags) + 1)]
+            parts = [self._objects[part][1] if part in self._objects else None for part in keys]
+            check_parts([None if part is None else len(part) for part in parts], size_bytes=size_bytes)
+            whole = io.BytesIO(b"".join(part or b"" for part in parts))
+            self.put(key, whole, size_bytes=size_bytes, if_absent=True)
+            for part_of_key in keys:
+                self.delete(part_of_key)
+            return self._objects[key][0]
 
     def page(self, *, after: str = "", limit: int = 1000) -> ObjectPage:
         keys = sorted(key for key in self._objects if key > after)

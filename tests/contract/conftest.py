@@ -12,6 +12,7 @@ from tests.contract.deviations import DEVIATIONS
 
 pytest.register_assert_rewrite(
     "tests.contract.object_store_contract",
+    "tests.contract.object_parts_contract",
     "tests.contract.ledger_contract",
     "tests.contract.work_queue_contract",
     "tests.contract.peer_contract",

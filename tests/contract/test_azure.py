@@ -11,6 +11,7 @@ from drills.azure.azurite import Azurite
 from tests.contract.azure_deviations import DEVIATIONS
 from tests.contract.azure_server import AzureServer
 from tests.contract.ledger_contract import LedgerContract
+from tests.contract.object_parts_contract import ObjectPartsContract
 from tests.contract.object_store_contract import ObjectStoreContract, PresignedUrlContract
 from tests.contract.work_queue_contract import WorkQueueContract
 
@@ -32,7 +33,7 @@ def _expect_deviations(request: pytest.FixtureRequest) -> None:
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
 
 
-class TestBlob(ObjectStoreContract, PresignedUrlContract):
+class TestBlob(ObjectStoreContract, PresignedUrlContract, ObjectPartsContract):
     @pytest.fixture
     def store(self, azure: AzureServer) -> ObjectStore:
         return azure.new_store()

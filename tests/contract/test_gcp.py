@@ -8,6 +8,7 @@ from core.ports import Ledger, ObjectStore, WorkQueue
 from drills.gcp.stand_ins import FakeGcs, StandIn
 from tests.contract.gcp_server import GcpServer, TestSigner
 from tests.contract.ledger_contract import LedgerContract
+from tests.contract.object_parts_contract import ObjectPartsContract
 from tests.contract.object_store_contract import KeepsVersionsContract, ObjectStoreContract, PresignedUrlContract
 from tests.contract.work_queue_contract import WorkQueueContract
 
@@ -41,13 +42,13 @@ def gcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GcpServer]:
         )
 
 
-class TestGcsVersioned(ObjectStoreContract, KeepsVersionsContract, PresignedUrlContract):
+class TestGcsVersioned(ObjectStoreContract, KeepsVersionsContract, PresignedUrlContract, ObjectPartsContract):
     @pytest.fixture
     def store(self, gcp: GcpServer) -> ObjectStore:
         return gcp.new_store(versioned=True)
 
 
-class TestGcsUnversioned(ObjectStoreContract, PresignedUrlContract):
+class TestGcsUnversioned(ObjectStoreContract, PresignedUrlContract, ObjectPartsContract):
     @pytest.fixture
     def store(self, gcp: GcpServer) -> ObjectStore:
         return gcp.new_store(versioned=False)

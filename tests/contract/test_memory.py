@@ -9,6 +9,7 @@ from providers.memory.ledger import MemoryLedger
 from providers.memory.object_store import MemoryObjectStore
 from providers.memory.work_queue import MemoryWorkQueue
 from tests.contract.ledger_contract import LedgerContract
+from tests.contract.object_parts_contract import ObjectPartsContract, PutPart, into
 from tests.contract.object_store_contract import ObjectStoreContract
 from tests.contract.work_queue_contract import WorkQueueContract
 
@@ -17,10 +18,14 @@ def clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class TestObjectStore(ObjectStoreContract):
+class TestObjectStore(ObjectStoreContract, ObjectPartsContract):
     @pytest.fixture
     def store(self) -> ObjectStore:
         return MemoryObjectStore(clock_ms=clock_ms)
+
+    @pytest.fixture
+    def put_part(self, store: ObjectStore) -> PutPart:
+        return into(store)
 
 
 class TestLedger(LedgerContract):

@@ -5,17 +5,18 @@ import pytest
 from core.ports import Ledger, ObjectStore, WorkQueue
 from tests.contract.aws_server import AwsServer
 from tests.contract.ledger_contract import LedgerContract
+from tests.contract.object_parts_contract import ObjectPartsContract
 from tests.contract.object_store_contract import KeepsVersionsContract, ObjectStoreContract
 from tests.contract.work_queue_contract import WorkQueueContract
 
 
-class TestS3Versioned(ObjectStoreContract, KeepsVersionsContract):
+class TestS3Versioned(ObjectStoreContract, KeepsVersionsContract, ObjectPartsContract):
     @pytest.fixture
     def store(self, moto: AwsServer) -> ObjectStore:
         return moto.new_store(versioned=True)
 
 
-class TestS3Unversioned(ObjectStoreContract):
+class TestS3Unversioned(ObjectStoreContract, ObjectPartsContract):
     @pytest.fixture
     def store(self, moto: AwsServer) -> ObjectStore:
         return moto.new_store(versioned=False)
