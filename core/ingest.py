@@ -1,7 +1,7 @@
 """Takes an upload in: acknowledged only when it stands in as many clouds as were asked for."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
@@ -9,7 +9,7 @@ from typing import BinaryIO
 from core.errors import StepError
 from core.gather import Gather
 from core.peer import Peer
-from core.ports import PresignedPut
+from core.ports import PresignedParts, PresignedPut, PutParts
 from core.route import Route
 from core.ticket import Ticket
 
@@ -22,13 +22,17 @@ class NotEnoughCopiesError(StepError):
     Attributes:
         stood: The clouds that hold a copy.
         missing: Why the others do not, by cloud.
+        absent: Those of the others that were asked, and hold none; the rest did not tell.
     """
 
-    def __init__(self, *, wanted: int, stood: Sequence[str], missing: dict[str, str]) -> None:
+    def __init__(
+        self, *, wanted: int, stood: Sequence[str], missing: dict[str, str], absent: Sequence[str] = ()
+    ) -> None:
         super().__init__(f"{len(stood)} of {wanted} copies stand")
         self.wanted = wanted
         self.stood = tuple(stood)
         self.missing = missing
+        self.absent = tuple(absent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +79,27 @@ def ingest(
 
 
 def presign(
-    ticket: Ticket, *, peers: Sequence[Peer], copies: int, content_type: str, valid_s: int, gather: Gather
-) -> dict[str, PresignedPut]:
+    ticket: Ticket,
+    *,
+    peers: Sequence[Peer],
+    copies: int,
+    content_type: str,
+    valid_s: int,
+    gather: Gather,
+    part_bytes: int = 0,
+) -> dict[str, PresignedPut | PresignedParts]:
     """Where a client may put the copies itself, by cloud: in one cloud more than `copies`, if that many can be had.
+
+    Args:
+        part_bytes: Of each part but the last; 0: each copy at once.
 
     Raises:
         NotEnoughCopiesError: Fewer than `copies`.
     """
-    tasks = {peer.cloud: partial(peer.presign, ticket, content_type=content_type, valid_s=valid_s) for peer in peers}
+    tasks = {
+        peer.cloud: partial(peer.presign, ticket, content_type=content_type, valid_s=valid_s, part_bytes=part_bytes)
+        for peer in peers
+    }
     gathered = gather(tasks, needed=min(copies + 1, len(tasks)), enough=copies)
     for cloud, error in gathered.failed.items():
         log.warning("upload %s: no target in %s: %s", ticket.upload_id, cloud, error)
@@ -91,13 +108,23 @@ def presign(
     return dict(gathered.done)
 
 
-def complete(ticket: Ticket, *, peers: Sequence[Peer], copies: int, gather: Gather) -> Receipt:
+def complete(
+    ticket: Ticket,
+    *,
+    peers: Sequence[Peer],
+    copies: int,
+    gather: Gather,
+    parts: Mapping[str, PutParts] | None = None,
+) -> Receipt:
     """Acknowledge what a client has put itself, once the copies stand.
+
+    Args:
+        parts: What it put in parts, by cloud; they are joined.
 
     Raises:
         NotEnoughCopiesError: They do not, or not yet.
     """
-    tasks = {peer.cloud: partial(_confirm, peer, ticket) for peer in peers}
+    tasks = {peer.cloud: partial(_confirm, peer, ticket, (parts or {}).get(peer.cloud)) for peer in peers}
     gathered = gather(tasks, needed=len(tasks), enough=copies)
     return _receipt(ticket, list(gathered.done), dict(gathered.failed), copies=copies)
 
@@ -107,8 +134,8 @@ def _keep(peer: Peer, ticket: Ticket, open_body: Callable[[], BinaryIO]) -> None
         peer.keep(ticket, body)
 
 
-def _confirm(peer: Peer, ticket: Ticket) -> None:
-    if not peer.confirm(ticket):
+def _confirm(peer: Peer, ticket: Ticket, parts: PutParts | None) -> None:
+    if not peer.confirm(ticket, parts=parts):
         raise NotEnoughCopiesError(wanted=1, stood=(), missing={peer.cloud: "no object of the declared size stands"})
 
 
@@ -116,5 +143,8 @@ def _receipt(ticket: Ticket, done: Sequence[str], failed: dict[str, StepError], 
     if len(done) >= copies:
         return Receipt(ticket=ticket, copies=tuple(done))
     raise NotEnoughCopiesError(
-        wanted=copies, stood=done, missing={cloud: str(error) for cloud, error in failed.items()}
+        wanted=copies,
+        stood=done,
+        missing={cloud: str(error) for cloud, error in failed.items()},
+        absent=[cloud for cloud, error in failed.items() if isinstance(error, NotEnoughCopiesError)],
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from core.ports import Depth, PresignedPut
+from core.ports import Depth, PresignedParts, PresignedPut, PutParts
 from core.record import Record, State
 from core.route import Route
 from core.ticket import Ticket
@@ -51,11 +51,21 @@ class Peer(Protocol):
             UploadRejectedError: Another upload stands under this id.
         """
 
-    def presign(self, ticket: Ticket, *, content_type: str, valid_s: int) -> PresignedPut:
-        """Let a client put the copy itself; the pending record stands when this returns."""
+    def presign(
+        self, ticket: Ticket, *, content_type: str, valid_s: int, part_bytes: int = 0
+    ) -> PresignedPut | PresignedParts:
+        """Let a client put the copy itself; the pending record stands when this returns.
 
-    def confirm(self, ticket: Ticket) -> bool:
-        """Whether the object and its record stand, with the declared size."""
+        Args:
+            part_bytes: Of each part but the last; 0: at once.
+        """
+
+    def confirm(self, ticket: Ticket, *, parts: PutParts | None = None) -> bool:
+        """Whether the object and its record stand, with the declared size.
+
+        Args:
+            parts: What the client put here, to be joined if it is not; None: the object itself.
+        """
 
     def take_work(self, upload: Upload) -> State:
         """Take an upload to process, if it is not processed yet; `upload.url` reads its bytes.

@@ -1,12 +1,13 @@
 """This cloud, as its peers see it: what `core.peer.Peer` promises, done with this cloud's own services."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from core.errors import StepError, TransientError, UploadRejectedError
 from core.peer import Look, RecordPage
-from core.ports import Cloud, PresignedPut, Row
+from core.ports import Cloud, PresignedParts, PresignedPut, PutParts, Row
 from core.probe import Probe
 from core.reconcile import SETTLED, absorb
 from core.record import Record, State, from_fields, to_fields
@@ -15,6 +16,8 @@ from core.ticket import Ticket
 from core.upload import Upload, is_api_key
 from core.votes import Capability, Vote, vote_from_fields
 from core.work_item import to_text
+
+log = logging.getLogger("sluice")
 
 VOTE_ROW = "vote"
 
@@ -49,14 +52,32 @@ class Site:
         if found is None and not self.confirm(ticket):
             raise UploadRejectedError("another object stands under this upload's key")
 
-    def presign(self, ticket: Ticket, *, content_type: str, valid_s: int) -> PresignedPut:
+    def presign(
+        self, ticket: Ticket, *, content_type: str, valid_s: int, part_bytes: int = 0
+    ) -> PresignedPut | PresignedParts:
         self._expect(ticket)
+        if part_bytes:
+            return self.services.store.presign_parts(
+                ticket.key,
+                size_bytes=ticket.size_bytes,
+                content_type=content_type,
+                part_bytes=part_bytes,
+                valid_s=valid_s,
+            )
         return self.services.store.presign_put(
             ticket.key, size_bytes=ticket.size_bytes, content_type=content_type, valid_s=valid_s
         )
 
-    def confirm(self, ticket: Ticket) -> bool:
+    def confirm(self, ticket: Ticket, *, parts: PutParts | None = None) -> bool:
         info = self.services.store.find(ticket.key)
+        if info is None and parts is not None:
+            self._expect(ticket)  # before the object, as in `keep`
+            try:
+                info = self.services.store.join_parts(
+                    ticket.key, handle=parts.handle, size_bytes=ticket.size_bytes, etags=parts.etags
+                )
+            except UploadRejectedError as error:  # nothing stands here; the client may put it again
+                log.warning("upload %s: its parts cannot be joined: %s", ticket.upload_id, error)
         if info is None or info.size_bytes != ticket.size_bytes:
             return False
         self._expect(ticket)

@@ -4,11 +4,12 @@ import re
 from dataclasses import dataclass
 
 from core.errors import UploadRejectedError
+from core.parts import SIZE_MAX_BYTES
 from core.record import Record, State
 from core.upload import Upload, derived_id_of
 
 NAME_MAX_BYTES = 255  # of UTF-8; a file name on every system, and with "u/<id>/" a key on every cloud
-SIZE_MAX_BYTES = 5_000_000_000  # one PUT on S3 ("Uploading objects": 5 GB)
+PUT_MAX_BYTES = 5_000_000_000  # one PUT on S3 ("Uploading objects": 5 GB); above it in parts
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from core.parts import PART_MAX_BYTES, part_bytes_for
 from handlers.api.answers import as_json, page_that_fits
 from handlers.api.authentication import body_of_peer
 from handlers.api.front import Front
@@ -13,10 +14,13 @@ from handlers.api.reading import query_of
 from handlers.peers.fetch_url import is_allowed
 from handlers.peers.fields import CONTENT_TYPE, FieldError, matching, number, object_of, only, text
 from handlers.peers.wire import (
+    PARTS_MAX_BYTES,
     RECORDS_MAX_BYTES,
     TICKET_FIELDS,
     WORK_MAX_BYTES,
+    check_put_size,
     presigned_to_json,
+    put_parts_from_json,
     records_from_json,
     records_to_json,
     route_from_json,
@@ -43,18 +47,27 @@ def keep_copy(front: Front, request: Request) -> Response:
 def presign_copy(front: Front, request: Request) -> Response:
     """Let a client put the copy itself."""
     body_of_peer(front, request, max_bytes=0)
-    query = query_of(request, (*TICKET_FIELDS, "content_type", "valid_s"))
+    query = query_of(request, (*TICKET_FIELDS, "content_type", "valid_s", "part_bytes"))
+    ticket = ticket_from(query)
     valid_s = number(query, "valid_s", low=1, high=_PRESIGN_MAX_S)
     content_type = matching(query, "content_type", CONTENT_TYPE, "as in text/plain")
-    put = front.site.presign(ticket_from(query), content_type=content_type, valid_s=valid_s)
+    part_bytes = 0
+    if "part_bytes" in query:
+        part_bytes = number(query, "part_bytes", low=part_bytes_for(ticket.size_bytes), high=PART_MAX_BYTES)
+        if not ticket.size_bytes:
+            raise FieldError("size_bytes must be 1 or more: nothing has no parts")
+    else:
+        check_put_size(ticket.size_bytes)
+    put = front.site.presign(ticket, content_type=content_type, valid_s=valid_s, part_bytes=part_bytes)
     return as_json(200, presigned_to_json(put))
 
 
 def confirm_copy(front: Front, request: Request) -> Response:
-    """Tell whether a copy stands."""
-    body_of_peer(front, request, max_bytes=0)
+    """Tell whether a copy stands; the body, if there is one, says which parts to join."""
+    body = body_of_peer(front, request, max_bytes=PARTS_MAX_BYTES)
     ticket = ticket_from(query_of(request, TICKET_FIELDS))
-    return as_json(200, {"stands": front.site.confirm(ticket)})
+    parts = put_parts_from_json(object_of(body.content)) if body.content else None
+    return as_json(200, {"stands": front.site.confirm(ticket, parts=parts)})
 
 
 def take_work(front: Front, request: Request) -> Response:

@@ -35,7 +35,12 @@ def problem_of(error: StepError | FieldError) -> Problem:
         case UploadRejectedError():
             return Problem("other-upload", "use a new idempotency key for another upload")
         case NotEnoughCopiesError():
-            return Problem("not-enough-copies", copies_wanted=error.wanted, copies_stood=sorted(error.stood))
+            return Problem(
+                "not-enough-copies",
+                copies_wanted=error.wanted,
+                copies_stood=sorted(error.stood),
+                copies_absent=sorted(error.absent),
+            )
         case _:
             return Problem("unavailable")
 

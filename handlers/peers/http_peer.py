@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from core.errors import OutcomeUnknownError, ProviderUnusableError, StepError, TransientError, UploadRejectedError
 from core.peer import Look, RecordPage
-from core.ports import PresignedPut
+from core.ports import PresignedParts, PresignedPut, PutParts
 from core.record import Record, State
 from core.route import Route
 from core.signing import HEADER, PeerKeys, sign
@@ -24,6 +24,7 @@ from handlers.peers.wire import (
     RECORDS_MAX_BYTES,
     look_from_json,
     presigned_from_json,
+    put_parts_to_json,
     records_from_json,
     records_to_json,
     route_from_json,
@@ -70,12 +71,17 @@ class HttpPeer:
         if not self._read(lambda given: given["stands"] is True, answer):  # whatever says 200 to everything is no peer
             raise ProviderUnusableError(f"{self.cloud}: its answer does not say that the copy stands")
 
-    def presign(self, ticket: Ticket, *, content_type: str, valid_s: int) -> PresignedPut:
+    def presign(
+        self, ticket: Ticket, *, content_type: str, valid_s: int, part_bytes: int = 0
+    ) -> PresignedPut | PresignedParts:
         query = [*ticket_to_query(ticket), ("content_type", content_type), ("valid_s", str(valid_s))]
+        if part_bytes:
+            query.append(("part_bytes", str(part_bytes)))
         return self._read(presigned_from_json, self._post("/v1/copies:presign", query=query))
 
-    def confirm(self, ticket: Ticket) -> bool:
-        answer = self._post("/v1/copies:confirm", query=ticket_to_query(ticket))
+    def confirm(self, ticket: Ticket, *, parts: PutParts | None = None) -> bool:
+        body = json.dumps(put_parts_to_json(parts)).encode() if parts else b""
+        answer = self._post("/v1/copies:confirm", query=ticket_to_query(ticket), body=body)
         return self._read(lambda given: given["stands"] is True, answer)
 
     def take_work(self, upload: Upload) -> State:

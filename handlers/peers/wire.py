@@ -4,18 +4,20 @@ Whatever is read here may be hostile or of another version: `handlers.peers.fiel
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from core.errors import UploadRejectedError
+from core.parts import PART_MAX_COUNT, SIZE_MAX_BYTES
 from core.peer import Look
-from core.ports import Depth, PresignedPut
+from core.ports import Depth, PresignedParts, PresignedPut, PutParts
 from core.reconcile import SETTLED
 from core.record import Record, State, from_fields, to_fields
 from core.route import REASON_MAX_CHARS, Route, route_from_fields, route_to_fields
-from core.ticket import SIZE_MAX_BYTES, Ticket, check_ticket
+from core.ticket import PUT_MAX_BYTES, Ticket, check_ticket
 from core.upload import Upload
 from core.votes import Capability, Vote, vote_from_fields, vote_to_fields
 from core.work_item import WIRE_VERSION, from_payload
@@ -24,6 +26,10 @@ from handlers.peers.fields import CLOUD, SHA256, FieldError, matching, number, o
 RECORDS_MAX_BYTES = 1024 * 1024  # of a page, and of a request
 WORK_MAX_BYTES = 48_000  # what a queue holds
 KEY_MAX_BYTES = 1024
+PARTS_MAX_BYTES = 16 * 1024  # what a client says it has put in one cloud
+
+_HANDLE = re.compile(r"[\x21-\x7e]{1,2048}")
+_ETAG = re.compile(r"[\x20-\x7e]{0,256}")
 
 TICKET_FIELDS = ("upload_id", "name", "size_bytes", "sha256", "home", "accepted_at_ms")
 _ROUTE_FIELDS = (
@@ -72,11 +78,43 @@ def ticket_from(given: Mapping[str, Any]) -> Ticket:
         raise FieldError(str(error)) from error
 
 
-def presigned_to_json(put: PresignedPut) -> dict[str, Any]:
+def check_put_size(size_bytes: int) -> None:
+    """Refuse what no cloud takes at once."""
+    if size_bytes > PUT_MAX_BYTES:
+        raise FieldError(f"size_bytes must be up to {PUT_MAX_BYTES}, or the upload in parts")
+
+
+def presigned_to_json(put: PresignedPut | PresignedParts) -> dict[str, Any]:
+    if isinstance(put, PresignedParts):
+        return {"handle": put.handle, "parts": [presigned_to_json(part) for part in put.parts]}
     return {"url": put.url, "headers": dict(put.headers)}
 
 
-def presigned_from_json(given: Mapping[str, Any]) -> PresignedPut:
+def presigned_from_json(given: Mapping[str, Any]) -> PresignedPut | PresignedParts:
+    if "parts" not in given:
+        return _put_from_json(given)
+    handle, parts = matching(given, "handle", _HANDLE, "printable ASCII"), given["parts"]
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise FieldError("parts must be a list of objects")
+    return PresignedParts(handle=handle, parts=[_put_from_json(part) for part in parts])
+
+
+def put_parts_to_json(parts: PutParts) -> dict[str, Any]:
+    return {"handle": parts.handle, "etags": list(parts.etags)}
+
+
+def put_parts_from_json(given: Any) -> PutParts:
+    if not isinstance(given, dict):
+        raise FieldError("parts must be an object with handle and etags")
+    only(given, ("handle", "etags"))
+    etags = given.get("etags")
+    if not isinstance(etags, list) or not 1 <= len(etags) <= PART_MAX_COUNT:
+        raise FieldError(f"etags must be a list of 1 to {PART_MAX_COUNT}")
+    kept = [matching({"etags": etag}, "etags", _ETAG, "printable ASCII") for etag in etags]
+    return PutParts(handle=matching(given, "handle", _HANDLE, "what :presign gave"), etags=kept)
+
+
+def _put_from_json(given: Mapping[str, Any]) -> PresignedPut:
     headers = given.get("headers")
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
         raise FieldError("headers must be an object of texts")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from core.errors import StepError, UploadRejectedError
+from core.parts import PART_MIN_BYTES, part_key
 from core.peer import Peer, RecordPage
-from core.ports import Cloud
+from core.ports import Cloud, PresignedParts, PresignedPut, PutParts
 from core.record import Record, Sighting, State, deletion_record, from_fields, to_fields
 from core.route import Route
 from core.ticket import Ticket
@@ -128,11 +129,30 @@ class PeerContract:
         """A presigned upload has its record first, and is confirmed once the client has put it."""
         put = peer.presign(ticket(), content_type="text/plain", valid_s=60)
 
+        assert isinstance(put, PresignedPut)
         assert put.url
         assert _record(services).state is State.PENDING
         assert not peer.confirm(ticket())
         services.store.put(ticket().key, io.BytesIO(CONTENT), size_bytes=len(CONTENT))
         assert peer.confirm(ticket())
+
+    def test_copy_in_parts(self, peer: Peer, services: Cloud) -> None:
+        """A presigned upload in parts has its record first; it is confirmed, and joined, once every part is put."""
+        whole = ticket(b"x" * (PART_MIN_BYTES + 1))
+        presigned = peer.presign(whole, content_type="text/plain", valid_s=60, part_bytes=PART_MIN_BYTES)
+        assert isinstance(presigned, PresignedParts)
+        put = PutParts(handle=presigned.handle, etags=["", ""])
+        pending = _record(services).state
+
+        answers = []
+        for number, size_bytes in ((1, PART_MIN_BYTES), (2, 1)):
+            answers.append(peer.confirm(whole, parts=put))
+            services.store.put(part_key(whole.key, number), io.BytesIO(b"x" * size_bytes), size_bytes=size_bytes)
+        answers += [peer.confirm(whole), peer.confirm(whole, parts=put), peer.confirm(whole, parts=put)]
+
+        assert (len(presigned.parts), pending) == (2, State.PENDING)
+        assert answers == [False, False, False, True, True]
+        assert peer.confirm(whole)
 
     def test_work_is_taken(self, peer: Peer, services: Cloud) -> None:
         """Work that was handed over is pending here, and stands in the queue."""

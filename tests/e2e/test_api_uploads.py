@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import TransientError
 from core.evidence import count_failures
+from core.parts import PART_MIN_BYTES, part_key
 from core.ports import Fields, Row
 from core.record import describe
 from core.route import Route, accept_route
@@ -134,6 +135,66 @@ def test_presigned_upload(gcp: MemoryApi, aws: MemoryApi) -> None:
     assert sorted(presigned["targets"]) == ["aws", "gcp"]
     assert early.status_code == two.status_code == 503
     assert [(answer.status_code, answer.json["copies"]) for answer in receipts] == [(200, ["aws"])] * 2
+
+
+def test_presigned_upload_in_parts(gcp: MemoryApi, aws: MemoryApi) -> None:
+    """Each target has a place for each part; they are joined and acknowledged once the client has put them all."""
+    size_bytes = PART_MIN_BYTES + 1
+    given = {"name": "big.bin", "size_bytes": size_bytes, "parts": True, "copies": 1}
+    presigned = gcp.client.post("/v1/uploads:presign", json=given).json
+    ticket, target = presigned["ticket"], f"/v1/uploads/{presigned['ticket']['upload_id']}:complete"
+    put = {"handle": presigned["targets"]["aws"]["handle"], "etags": ["", ""]}
+    key = f"u/{ticket['upload_id']}/big.bin"
+
+    early = gcp.client.post(target, json={"ticket": ticket, "parts": {"aws": put}})
+    for number, part in enumerate((b"x" * PART_MIN_BYTES, b"x"), start=1):
+        aws.services.store.put(part_key(key, number), io.BytesIO(part), size_bytes=len(part))
+    receipt = gcp.client.post(target, json={"ticket": ticket, "parts": {"aws": put}})
+    again = aws.client.post(target, json={"ticket": ticket})
+
+    assert presigned["part_bytes"] == PART_MIN_BYTES
+    assert {cloud: len(each["parts"]) for cloud, each in presigned["targets"].items()} == {"aws": 2, "gcp": 2}
+    assert (early.status_code, early.json["copies_absent"]) == (503, ["aws", "gcp"])
+    assert [(a.status_code, a.json["copies"]) for a in (receipt, again)] == [(200, ["aws"])] * 2
+    assert content_of(aws, key) == b"x" * size_bytes
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"size_bytes": 5_000_000_001},
+        {"size_bytes": 5_000_000_001, "parts": False},
+        {"size_bytes": 134_217_728_001, "parts": True},
+        {"size_bytes": 0, "parts": True},
+        {"size_bytes": 1, "parts": 1},
+    ],
+)
+def test_size_that_does_not_fit_the_way(aws: MemoryApi, given: dict[str, Any]) -> None:
+    """What no cloud takes at once needs parts, nothing has none, and there is a limit for parts as well."""
+    assert aws.client.post("/v1/uploads:presign", json={"name": "a", **given}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        {"aws": {}},
+        {"aws": {"handle": "x", "etags": []}},
+        {"aws": {"handle": "x", "etags": [""] * 33}},
+        {"aws": {"handle": "x", "etags": [1]}},
+        {"aws": {"handle": "x", "etags": ["\x84"]}},
+        {"aws": {"handle": "a\r\nb", "etags": [""]}},
+        {"aws": {"handle": "x", "etags": [""], "other": 1}},
+        {"A W S": {"handle": "x", "etags": [""]}},
+    ],
+)
+def test_parts_that_make_no_sense(aws: MemoryApi, parts: Any) -> None:
+    """What is no list of parts is refused before any cloud is asked."""
+    ticket = aws.client.post("/v1/uploads:presign", json={"name": "a", "size_bytes": 1, "parts": True}).json["ticket"]
+
+    answer = aws.client.post(f"/v1/uploads/{ticket['upload_id']}:complete", json={"ticket": ticket, "parts": parts})
+
+    assert (answer.status_code, answer.json["type"].rpartition("/")[2]) == (400, "bad-request")
 
 
 def test_ticket_of_another_upload_or_of_long_ago(aws: MemoryApi) -> None:

@@ -7,7 +7,7 @@ from typing import BinaryIO, TypeVar
 from core.errors import OutcomeUnknownError, ProviderUnusableError, StepError, TransientError, UploadRejectedError
 from core.gather import Gathered
 from core.peer import Look, Peer, RecordPage
-from core.ports import PresignedPut
+from core.ports import PresignedParts, PresignedPut, PutParts
 from core.record import Record, State
 from core.route import Route
 from core.ticket import Ticket
@@ -30,11 +30,15 @@ class Link:
     def keep(self, ticket: Ticket, body: BinaryIO) -> None:
         self._ask(lambda: self._site.keep(ticket, body))
 
-    def presign(self, ticket: Ticket, *, content_type: str, valid_s: int) -> PresignedPut:
-        return self._ask(lambda: self._site.presign(ticket, content_type=content_type, valid_s=valid_s))
+    def presign(
+        self, ticket: Ticket, *, content_type: str, valid_s: int, part_bytes: int = 0
+    ) -> PresignedPut | PresignedParts:
+        return self._ask(
+            lambda: self._site.presign(ticket, content_type=content_type, valid_s=valid_s, part_bytes=part_bytes)
+        )
 
-    def confirm(self, ticket: Ticket) -> bool:
-        return self._ask(lambda: self._site.confirm(ticket))
+    def confirm(self, ticket: Ticket, *, parts: PutParts | None = None) -> bool:
+        return self._ask(lambda: self._site.confirm(ticket, parts=parts))
 
     def take_work(self, upload: Upload) -> State:
         return self._ask(lambda: self._site.take_work(upload))
