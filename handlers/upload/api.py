@@ -37,6 +37,7 @@ class CloudFailedError(Exception):
         retry_after_s: As it asked, or None.
         failed: The cloud to blame, which the next one is told; "" if none is.
         stood: Clouds in which the object was found to stand, where that was the question; else None.
+        absent: Likewise, clouds in which it was found not to stand.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class CloudFailedError(Exception):
         retry_after_s: int | None = None,
         failed: str = "",
         stood: tuple[str, ...] | None = None,
+        absent: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.failed = failed
         self.stood = stood
+        self.absent = absent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +125,12 @@ def _judge(cloud: CloudState, answer: Answer) -> Exception:
         cloud.refusal = f"{_REFUSALS[answer.status]} ({said})"
         return CloudFailedError(cloud.refusal)
     if answer.problem == "not-enough-copies":  # other clouds are to blame
-        stood = answer.fields.get("copies_stood")
+        stood, absent = answer.fields.get("copies_stood"), answer.fields.get("copies_absent")
         return CloudFailedError(
             said,
             retry_after_s=answer.retry_after_s,
             stood=tuple(map(str, stood)) if isinstance(stood, list) else None,
+            absent=tuple(map(str, absent)) if isinstance(absent, list) else (),
         )
     failed = cloud.name if answer.status >= 500 else ""
     return CloudFailedError(said, retry_after_s=answer.retry_after_s, failed=failed)

@@ -104,6 +104,8 @@ def _uploader(
         say=progress.say,
         begin=progress.begin,
         on_sent=progress.add,
+        on_part=progress.add_part,
+        parts_above_bytes=options.parts_above_mib * 2**20,
     )
 
 
@@ -157,6 +159,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--api-key-file", metavar="FILE", help="holds the API key (default: SLUICE_API_KEY)")
     parser.add_argument(
         "--timeout-s", type=_number(1, 600), default=10, help="how long a cloud may be silent (%(default)s)"
+    )
+    parser.add_argument(
+        "--parts-above-mib",
+        type=_number(1, 4096),
+        default=64,
+        help="send larger files in parts (%(default)s)",
     )
     parser.add_argument("--for-s", type=_number(1, 86_400), default=600, help="give up a file after this (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one line of JSON for each file")

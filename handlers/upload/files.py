@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from core.errors import UploadRejectedError
-from core.ticket import SIZE_MAX_BYTES, Ticket, check_ticket
+from core.parts import SIZE_MAX_BYTES
+from core.ticket import Ticket, check_ticket
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -64,7 +65,7 @@ def look_at_file(path: Path) -> LocalFile:
 def _check(name: str, size_bytes: int) -> None:
     if size_bytes > SIZE_MAX_BYTES:
         raise FileError(
-            f"it has {size_bytes} bytes, and {SIZE_MAX_BYTES} are the most of one PUT; multipart uploads are not built"
+            f"it has {size_bytes} bytes, and {SIZE_MAX_BYTES} are the most that every cloud can join of parts"
         )
     ticket = Ticket(upload_id="", name=name, size_bytes=size_bytes, sha256="", home="", accepted_at_ms=0)
     try:
@@ -74,12 +75,22 @@ def _check(name: str, size_bytes: int) -> None:
 
 
 class FileReader:
-    """Reads a file for one request. The last bytes are given only if the file is still the one that was looked at."""
+    """Reads a file, or a part of it, for one request. Bytes are given only while the file is the one looked at."""
 
-    def __init__(self, file: LocalFile, *, on_read: Callable[[int], None], is_cancelled: threading.Event) -> None:
+    def __init__(
+        self,
+        file: LocalFile,
+        *,
+        on_read: Callable[[int], None],
+        is_cancelled: threading.Event,
+        start: int = 0,
+        size_bytes: int | None = None,
+    ) -> None:
         """Open it.
 
         Args:
+            start: Offset of the part's first byte, from 0.
+            size_bytes: Of the part; None: of the whole file.
             on_read: Called with the number of bytes of each read.
             is_cancelled: Once set, reading raises.
 
@@ -88,10 +99,11 @@ class FileReader:
         """
         try:
             self._body = file.path.open("rb")
+            self._body.seek(start)
         except OSError as error:
             raise FileError(error.strerror or "it cannot be opened") from error
         self._file = file
-        self._left_bytes = file.size_bytes
+        self._left_bytes = file.size_bytes if size_bytes is None else size_bytes
         self._on_read = on_read
         self._is_cancelled = is_cancelled
 

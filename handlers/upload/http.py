@@ -32,6 +32,7 @@ class Answer:
         fields: Of the JSON object in the body; empty if there is none.
         retry_after_s: As asked for, or None.
         active: The cloud that the answering one says to be the active one, if that is another; else "".
+        etag: Of what was put, as a bucket gives it; "" if it gives none.
     """
 
     status: int
@@ -39,6 +40,7 @@ class Answer:
     fields: Mapping[str, Any]
     retry_after_s: int | None
     active: str
+    etag: str
 
 
 def send(
@@ -111,6 +113,7 @@ def _answer(response: http.client.HTTPResponse, body: bytes) -> Answer:
         fields=found if isinstance(found, dict) else {},
         retry_after_s=min(int(retry_after), _RETRY_AFTER_MAX_S) if is_number else None,
         active=response.headers.get("Sluice-Active", ""),
+        etag=response.headers.get("ETag", ""),
     )
 
 

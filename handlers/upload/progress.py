@@ -19,13 +19,19 @@ class Progress:
         self._name = ""
         self._total_bytes = 0
         self._sent_bytes = 0
+        self._part_count = self._done_count = 0
         self._began_s = self._drawn_s = 0.0
         self._is_drawn = False
 
-    def begin(self, name: str, *, total_bytes: int) -> None:
-        """Start with a file. More than `total_bytes` are sent where several copies are put, or one again."""
+    def begin(self, name: str, *, total_bytes: int, part_count: int = 0) -> None:
+        """Start with a file. More than `total_bytes` are sent where several copies are put, or one again.
+
+        Args:
+            part_count: Parts that are to be sent, to all clouds together; 0: it goes at once.
+        """
         with self._lock:
             self._name, self._total_bytes, self._sent_bytes = printable(name), total_bytes, 0
+            self._part_count, self._done_count = part_count, 0
             self._began_s = self._monotonic_s()
 
     def add(self, sent_bytes: int) -> None:
@@ -35,6 +41,11 @@ class Progress:
             if self._is_terminal and now_s - self._drawn_s >= _REDRAW_AFTER_S:
                 self._drawn_s = now_s
                 self._draw(now_s)
+
+    def add_part(self) -> None:
+        """A part was acknowledged."""
+        with self._lock:
+            self._done_count += 1
 
     def say(self, line: str) -> None:
         """A line of its own, above the bar."""
@@ -50,7 +61,8 @@ class Progress:
         share = min(1.0, self._sent_bytes / self._total_bytes) if self._total_bytes else 1.0
         bar = "█" * round(share * _WIDTH)
         rate_mib_per_s = self._sent_bytes / max(now_s - self._began_s, 0.001) / 2**20
-        text = f"{self._name[:40]} {bar:░<{_WIDTH}} {share:4.0%} {rate_mib_per_s:.1f} MiB/s"
+        parts = f" {self._done_count}/{self._part_count} parts" if self._part_count else ""
+        text = f"{self._name[:40]} {bar:░<{_WIDTH}} {share:4.0%} {rate_mib_per_s:.1f} MiB/s{parts}"
         self._out.write(f"\r\x1b[K{text}")
         self._out.flush()
         self._is_drawn = True

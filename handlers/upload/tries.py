@@ -13,6 +13,9 @@ from handlers.upload.files import FileReader, LocalFile
 from handlers.upload.presigned import PresignedUpload
 from handlers.upload.state import Memory
 
+# Above it a file goes in parts: what is sent again after an interruption is a part, and not the whole.
+_PARTS_ABOVE_BYTES = 64 * 1024 * 1024
+
 # The API's usual limit. A cloud with a lower one says so, and then that counts.
 _BODY_MAX_BYTES = 4 * 1024 * 1024
 
@@ -29,6 +32,8 @@ class Uploader:
         say: Tells a person what happens.
         begin: Called with the file's name and `total_bytes` when they begin to be sent.
         on_sent: Called with the number of bytes of each read of the file.
+        on_part: Called whenever a part was acknowledged.
+        parts_above_bytes: A file that is larger goes into the buckets in parts.
         failed: The cloud that failed last, which the next one is told; "" if none did.
         try_count: Of the last file.
     """
@@ -40,6 +45,8 @@ class Uploader:
     say: Callable[[str], None]
     begin: Callable[..., None]
     on_sent: Callable[[int], None]
+    on_part: Callable[[], None]
+    parts_above_bytes: int = _PARTS_ABOVE_BYTES
     body_max_bytes: int = _BODY_MAX_BYTES
     failed: str = ""
     try_count: int = 0
@@ -73,6 +80,8 @@ class Uploader:
             memory=memory,
             begin=self.begin,
             on_sent=self.on_sent,
+            on_part=self.on_part,
+            in_parts=file.size_bytes > self.parts_above_bytes,
             left_s=lambda: give_up_at_s - self.order.monotonic_s(),
         )
         self.try_count = 0
@@ -110,7 +119,7 @@ class Uploader:
         headers = {"Idempotency-Key": presigned.memory.idempotency_key}
         if self.failed and self.failed != cloud.name:
             headers["Sluice-Failed"] = self.failed
-        if file.size_bytes > self.body_max_bytes:
+        if file.size_bytes > min(self.body_max_bytes, self.parts_above_bytes):
             return presigned.run(cloud, copies=self.copies, headers=headers)
         digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
         headers |= {"Content-Digest": f"sha-256=:{digest}:", "Content-Type": "application/octet-stream"}

@@ -45,6 +45,7 @@ class Seen:
 
     cloud: str
     what: str  # method and path
+    target: str  # as it was asked for, without the query
     headers: dict[str, str]
 
 
@@ -118,7 +119,9 @@ class _Gate:
         request = Request(environ)
         is_bucket = request.path.startswith("/bucket/")
         path = "/bucket" if is_bucket else request.path
-        seen = Seen(cloud=self._cloud, what=f"{request.method} {path}", headers=dict(request.headers))
+        seen = Seen(
+            cloud=self._cloud, what=f"{request.method} {path}", target=_target(environ), headers=dict(request.headers)
+        )
         self._apis.seen.append(seen)
         fault = self._apis.fault(seen)
         if isinstance(fault, Response):
@@ -142,6 +145,10 @@ class _Gate:
             return Response(status=400)
         self._bucket.put(key, io.BytesIO(body), size_bytes=len(body))
         return Response(status=200)
+
+
+def _target(environ: dict[str, Any]) -> str:
+    return str(environ["REQUEST_URI"]).partition("?")[0]
 
 
 def _exchange_store(clouds: Clouds, cloud: str, bucket: HttpBucket) -> None:
