@@ -1,5 +1,6 @@
 """Local clouds that work together: each serves its API and knows the others, through doors that can be shut."""
 
+import hashlib
 import http.client
 import json
 import stat
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from core.parts import PART_MIN_BYTES
 from drills.among_others import Settings
 from drills.fault_proxy import Fault, FaultKind
 from drills.together import Together, running_together
@@ -81,6 +83,40 @@ def test_client_puts_the_copies_itself(together: Together, cloud: str) -> None:
 
     assert (status, len(receipt.get("copies", ())) >= 2) == (200, True), receipt
     wait_until(lambda: recorded_in(together, upload_id), timeout_s=WAIT_S, what="recorded")
+
+
+def test_client_puts_the_copies_in_parts(together: Together) -> None:
+    """Parts put in every cloud are joined there, whole, by whichever API is asked, and recorded as one upload."""
+    content = hashlib.shake_256(b"parts").digest(PART_MIN_BYTES + 7)
+    sha256 = hashlib.sha256(content).hexdigest()
+    asked = {"name": "a.bin", "size_bytes": len(content), "sha256": sha256, "copies": 3, "parts": True}
+
+    status, given = ask(together, "gcp", "POST", "/v1/uploads:presign", json.dumps(asked).encode())
+    assert (status, set(given["targets"])) == (200, set(ORDER))
+    part_bytes, told = given["part_bytes"], {}
+    for cloud, target in given["targets"].items():
+        parts = [content[:part_bytes], content[part_bytes:]]
+        etags = [put_part(each, part) for each, part in zip(target["parts"], parts, strict=True)]
+        told[cloud] = {"handle": target["handle"], "etags": etags}
+    upload_id = given["ticket"]["upload_id"]
+    body = json.dumps({"ticket": given["ticket"], "copies": 3, "parts": told}).encode()
+    status, receipt = ask(together, "aws", "POST", f"/v1/uploads/{upload_id}:complete", body)
+
+    assert (status, receipt.get("copies")) == (200, sorted(ORDER)), receipt
+    wait_until(lambda: recorded_in(together, upload_id) == set(ORDER), timeout_s=WAIT_S, what="recorded everywhere")
+    status, record = ask(together, "azure", "GET", f"/v1/uploads/{upload_id}")
+    assert (record["sha256"], record["size_bytes"]) == (sha256, len(content))
+
+
+def put_part(target: dict[str, Any], body: bytes) -> str:
+    """Follow the target of one part; gives the ETag, "" if there is none."""
+    url = urlsplit(target["url"])
+    with closing(http.client.HTTPConnection(url.netloc, timeout=20)) as connection:
+        connection.request("PUT", f"{url.path}?{url.query}", body=body, headers=target["headers"])
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status in (200, 201)
+        return answer.headers.get("ETag", "")
 
 
 def test_cut_between_two_clouds_only(together: Together) -> None:
