@@ -36,7 +36,7 @@ def client(
         (lambda path: path.mkdir(), "it is a folder; name its files"),
         (lambda path: os.mkfifo(path), "it is no regular file"),
         (lambda path: path.symlink_to("nowhere"), os.strerror(errno.ENOENT)),
-        (lambda path: (path.touch(), os.truncate(path, 5_000_000_001)), "multipart uploads are not built"),
+        (lambda path: (path.touch(), os.truncate(path, 134_217_728_001)), "the most that every cloud can join"),
     ],
 )
 def test_what_is_no_file_to_upload(client: Client, make: Callable[[Path], object], message: str) -> None:
