@@ -93,7 +93,7 @@ def _notes(view: View, before: Route, after: Route) -> list[str]:
     may_move_back = not after.pinned and after.held_until_at_ms <= view.at_ms
     if after.active != before.active and preferred and may_move_back:
         notes.append(
-            f"{' and '.join(preferred)} is preferred to {after.active}: well for a while, it becomes active again by "
+            f"{preferred[0]} is preferred to {after.active}: well for a while, it becomes active again by "
             "itself. `sls failover pin` or `hold` prevents that."
         )
     if after.pinned and not before.pinned:
