@@ -16,11 +16,11 @@ drill: setup ## Put real files into local clouds' buckets and check every record
 test: setup dns ## Run all tests
 	@$(MAKE) --no-print-directory test-beside > build/test-beside.log 2>&1 & beside=$$!; \
 	trap "kill $$beside; exit 130" INT TERM; \
-	$(BIN)/pytest --ignore=tests/simulation; clouds=$$?; \
+	$(BIN)/pytest tests/e2e tests/drills; clouds=$$?; \
 	wait $$beside; beside=$$?; cat build/test-beside.log; exit $$((clouds || beside))
 
 test-beside: setup dns
-	$(BIN)/pytest tests/simulation
+	$(BIN)/pytest --ignore=tests/e2e --ignore=tests/drills
 	.venv-dns/bin/pytest tests/dns
 	node --test plugins/test/*.test.js
 
