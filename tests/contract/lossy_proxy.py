@@ -55,14 +55,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.lose_count -= 1
             self.close_connection = True
             return
+        is_cut = self.server.cut_count > 0  # before a byte is sent: the answered one may then set it for the next
+        self.server.cut_count -= is_cut
         self.send_response_only(status)
         for name, value in headers:
             if name.lower() not in ("connection", "transfer-encoding", "content-length"):
                 self.send_header(name, value)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
-        if self.server.cut_count:
-            self.server.cut_count -= 1
+        if is_cut:
             self.close_connection = True
             body = body[: len(body) // 2]
         self.wfile.write(body if self.command != "HEAD" else b"")

@@ -10,13 +10,19 @@ from tests.contract.object_store_contract import KeepsVersionsContract, ObjectSt
 from tests.contract.work_queue_contract import WorkQueueContract
 
 
-class TestS3Versioned(ObjectStoreContract, KeepsVersionsContract, ObjectPartsContract):
+class _S3Contract(ObjectStoreContract, ObjectPartsContract):
+    @pytest.mark.skip(reason="moto ends a multipart upload before its object stands; ministack has the race")
+    def test_joiners_race_for_one_object(self) -> None:  # type: ignore[override]
+        """See above."""
+
+
+class TestS3Versioned(_S3Contract, KeepsVersionsContract):
     @pytest.fixture
     def store(self, moto: AwsServer) -> ObjectStore:
         return moto.new_store(versioned=True)
 
 
-class TestS3Unversioned(ObjectStoreContract, ObjectPartsContract):
+class TestS3Unversioned(_S3Contract):
     @pytest.fixture
     def store(self, moto: AwsServer) -> ObjectStore:
         return moto.new_store(versioned=False)
