@@ -50,7 +50,7 @@ function pythonArguments(command, options, positionals) {
 /**
  * Give options to commands, in the nested form that a plugin declares commands in.
  * @param {string[]} names  As typed: 'deploy function'.
- * @param {object} options
+ * @param {object} options  The same for all.
  */
 function declareOptions(names, options) {
   const root = { commands: {} };

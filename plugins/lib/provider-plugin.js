@@ -1,26 +1,12 @@
 'use strict';
 
-// A cloud that the framework does not know: what its configuration may say, `sls invoke local`, and `sls package`. Clouds
-// that are built so install Python's packages on their side, so that a package is our files and nothing else.
+// A cloud that the framework does not know: what its configuration may say, `sls invoke local`, `sls package`, and the commands
+// about its deployments. Such clouds install Python's packages on their side, so that a package is our files and nothing else.
 
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');
+const { DeploymentCommands, EVENTS } = require('./deployment-commands');
 const { invokeArguments, localSettings } = require('./invoke-local');
-
-/** The framework's commands about a deployment, each with a lifecycle event: without a hook on it, the command is unknown. */
-const ABOUT_DEPLOYMENTS = {
-  deploy: 'deploy:deploy',
-  'deploy function': 'deploy:function:deploy',
-  'deploy list': 'deploy:list:log',
-  'deploy list functions': 'deploy:list:functions:log',
-  info: 'info:info',
-  invoke: 'invoke:invoke',
-  logs: 'logs:logs',
-  metrics: 'metrics:metrics',
-  remove: 'remove:remove',
-  rollback: 'rollback:rollback',
-  'rollback function': 'rollback:function:rollback',
-};
 
 /**
  * Make the class of a provider plugin.
@@ -29,8 +15,9 @@ const ABOUT_DEPLOYMENTS = {
  * @param {string} cloud.title  How people call it.
  * @param {object} cloud.schema  Of `provider`, `functions.*` and `functions.*.events`.
  * @param {(service: object) => object} cloud.packageSettings  What the package's own files depend on, for Python.
+ * @param {(serverless: object) => import('./deployment-commands').Deployment} [cloud.makeDeployment]
  */
-function makeProviderPlugin({ name, title, schema, packageSettings }) {
+function makeProviderPlugin({ name, title, schema, packageSettings, makeDeployment }) {
   return class ProviderPlugin {
     static getProviderName() {
       return name;
@@ -40,27 +27,40 @@ function makeProviderPlugin({ name, title, schema, packageSettings }) {
      * @param {object} serverless
      * @param {Record<string, any>} options  Filled by the framework after the constructor.
      */
-    constructor(serverless, options, { log }) {
+    constructor(serverless, options, { log, writeText }) {
       this.serverless = serverless;
       this.options = options;
       this.log = log;
       this.provider = this;
       serverless.setProvider(name, this);
       serverless.configSchemaHandler.defineProvider(name, schema);
+      const commands = new DeploymentCommands({
+        deployment: () => this.deployment,
+        options,
+        log,
+        write: writeText,
+        refuse: this.refuse,
+      });
+      this.handlers = makeDeployment ? commands.handlers : {};
       this.hooks = {
-        initialize: () => this.refuseDeployments(),
-        ...Object.fromEntries(Object.values(ABOUT_DEPLOYMENTS).map((event) => [event, () => this.refuseDeployments()])),
+        initialize: () => this.refuseUnknown(),
+        ...Object.fromEntries(Object.entries(EVENTS).map(([typed, event]) => [event, () => this.handlers[typed]()])),
         'before:package:createDeploymentArtifacts': () => this.package(),
         'invoke:local:invoke': () => this.invokeLocal(),
       };
     }
 
+    /** The deployment that commands are about, and that other plugins ask for its address. */
+    get deployment() {
+      return (this.made ??= makeDeployment(this.serverless));
+    }
+
     /** Before anything is done: `sls deploy` would package first. */
-    refuseDeployments() {
+    refuseUnknown() {
       const command = this.serverless.processedInput.commands.join(' ');
-      if (!(command in ABOUT_DEPLOYMENTS)) return;
-      const message = `"sls ${command}" is not built yet for ${title}: only package and local commands.`;
-      throw new this.serverless.classes.Error(message, 'SLUICE_NOT_BUILT_YET');
+      if (!(command in EVENTS) || command in this.handlers) return;
+      const possible = Object.keys(this.handlers).join(', ') || 'only package and local commands';
+      throw new this.serverless.classes.Error(`"sls ${command}" does not exist for ${title}: ${possible}.`, 'SLUICE_UNKNOWN_HERE');
     }
 
     /** Call a function here. Python prints what the cloud would answer; we pass on its exit status. */

@@ -16,6 +16,8 @@ const { ASKING, OPERATOR_COMMANDS, declareCommands, operatorArguments, takeHande
 
 const CLOUD = { cloud: { usage: 'Cloud to work on: a folder of providers/ (default: aws)', type: 'string' } };
 const DEPLOYED = { deployed: { usage: 'Work on the deployed stack instead of the embedded store', type: 'boolean' } };
+const PLAN = { plan: { usage: 'Print what would change, and change nothing', type: 'boolean' } };
+const FORCE = { force: { usage: 'Remove the files and records, too', type: 'boolean' } };
 const JSON_OUTPUT = { json: { usage: 'Print JSON, with every field', type: 'boolean' } };
 
 const COMMANDS = {
@@ -98,7 +100,10 @@ module.exports = class Sluice {
     this.serverless = serverless;
     this.options = options;
     const local = { usage: 'Clouds on this machine', type: 'container', commands: { up: LOCAL_UP } };
-    this.commands = { ...declareOptions(WITH_CLOUD, CLOUD), ...COMMANDS, ...declareCommands(), local };
+    const ofFramework = declareOptions(WITH_CLOUD, CLOUD);
+    ofFramework.deploy.options = { ...CLOUD, ...PLAN };
+    ofFramework.remove.options = { ...CLOUD, ...FORCE };
+    this.commands = { ...ofFramework, ...COMMANDS, ...declareCommands(), local };
     this.hooks = {
       initialize: () => this.prepareLocalRun(),
       'before:package:createDeploymentArtifacts': () => this.preparePackaging(),

@@ -55,7 +55,7 @@ for (const [cloud, mistakes] of Object.entries(MISTAKES)) {
       const { status, stdout } = sls(project, [...command, '--cloud', cloud]);
 
       assert.equal(status, 1);
-      assert.match(stdout, new RegExp(`"sls ${command[0]}" is not built yet for .*: only package and local commands\\.\n`));
+      assert.match(stdout, new RegExp(`"sls ${command[0]}" does not exist for .*: only package and local commands\\.\n`));
       assert.ok(!fs.existsSync(path.join(project, '.serverless')));
     }
   });
