@@ -67,7 +67,7 @@ class Database:
 
     def __init__(self, path: Path, tables: str) -> None:
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.executescript(f"pragma journal_mode = wal; {tables}")
+        self._connection.executescript(f"pragma journal_mode = wal; pragma synchronous = normal; {tables}")
         self._lock = RLock()
 
     @contextmanager
