@@ -19,8 +19,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from drills.http_relay import (
     HEAD_MAX_BYTES,
@@ -31,7 +30,7 @@ from drills.http_relay import (
     pass_request_body,
     read_head,
 )
-from drills.supervisor import LOOPBACK
+from drills.supervisor import LOOPBACK, Runs
 from drills.throttled_answers import Service, throttled_answer
 
 _BACKLOG = 256
@@ -89,7 +88,7 @@ class Fault:
 HEALTHY = Fault(kind=FaultKind.NONE)
 
 
-class FaultProxy:
+class FaultProxy(Runs):
     """Forwards to one port on loopback. Its own port is held from the start, also while it refuses connections.
 
     It may have further addresses (`listen_also`), where the same faults are made.
@@ -117,15 +116,6 @@ class FaultProxy:
         self._listeners: list[asyncio.Server] = []
         self._clients: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[Any] | None] = set()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:

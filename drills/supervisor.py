@@ -30,7 +30,26 @@ class StartError(Exception):
     """A process ended, or did not become ready in time; the message ends with the last lines of its log."""
 
 
-class SupervisedProcess:
+class Runs:
+    """Something that runs while it is entered: `with` starts it and, however that ends, stops it."""
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class SupervisedProcess(Runs):
     """One process with its own folder and log. The log is appended to over restarts, and kept."""
 
     def __init__(
@@ -57,15 +76,6 @@ class SupervisedProcess:
         self._folder = folder
         self._stop_timeout_s = stop_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def pid(self) -> int:

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from drills.among_others import AmongOthers
 from drills.aws.api_package import HANDLER, write_api_package
@@ -16,6 +15,7 @@ from drills.aws.http_api import HttpApi
 from drills.aws.ministack import Ministack
 from drills.aws.sqs_queue import SqsQueue
 from drills.aws.stack import Stack
+from drills.supervisor import Runs
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,7 +26,7 @@ API_TIMEOUT_S = 29.0  # providers/aws/serverless.yml: provider.timeout
 _API_CONCURRENCY = 8  # Lambda's would be the account's
 
 
-class LocalAws:
+class LocalAws(Runs):
     """Everything between an upload to the bucket and its row in the table. Between `start` and `stop` it works.
 
     Attributes:
@@ -70,15 +70,6 @@ class LocalAws:
             for door in (self._doors.store, self._doors.queue, self._doors.ledger):
                 door.upstream_port = self.ministack.port
             self._polled_through = aws_client("sqs", endpoint_url=self._doors.queue.url)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Start the emulator, create the resources, and start to work off the queue."""

@@ -7,15 +7,13 @@ ministack 1.5.33, SIGKILL loses queues and tables (S3 objects stay), whereas SIG
 import os
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from drills.supervisor import LOOPBACK, SupervisedProcess, answers_http, pick_free_port
+from drills.supervisor import LOOPBACK, Runs, SupervisedProcess, answers_http, pick_free_port
 
 START_TIMEOUT_S = 30.0
 
 
-class Ministack:
+class Ministack(Runs):
     """One emulator. The port stays the same over restarts, so clients need not be told."""
 
     def __init__(self, folder: Path) -> None:
@@ -29,15 +27,6 @@ class Ministack:
             folder=folder / "data",
             log_path=folder / "ministack.log",
         )
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Start and wait until it answers.

@@ -8,10 +8,8 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from drills.supervisor import LOOPBACK, StartError, SupervisedProcess, answers_http, pick_free_port
+from drills.supervisor import LOOPBACK, Runs, StartError, SupervisedProcess, answers_http, pick_free_port
 from providers.azure.account import Account, Service, SharedKey
 
 START_TIMEOUT_S = 60.0
@@ -22,7 +20,7 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 _MAIN = Path(__file__).resolve().parents[2] / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
 
 
-class Azurite:
+class Azurite(Runs):
     """One emulator: blobs, queues and tables. The ports stay the same over restarts."""
 
     def __init__(self, folder: Path) -> None:
@@ -42,15 +40,6 @@ class Azurite:
             folder=folder / "data",
             log_path=folder / "azurite.log",
         )
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def url(self, service: Service, *, port: int | None = None) -> str:
         """Where a service answers; or would, on another port: signatures do not cover it."""

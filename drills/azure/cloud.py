@@ -7,8 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.data.tables import TableServiceClient
@@ -19,6 +18,7 @@ from drills.among_others import AmongOthers
 from drills.azure.azurite import Azurite
 from drills.azure.event_grid import EventGrid
 from drills.azure.functions_host import FunctionsHost
+from drills.supervisor import Runs
 from providers.azure.account import Service, read_account
 from providers.azure.object_store import BlobObjectStore
 from providers.azure.package import write_root
@@ -29,7 +29,7 @@ _API_THREADS = 16  # beside those of `process`: else hung messages would leave n
 _CLIENT: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 2, "read_timeout": 30}
 
 
-class LocalAzure:
+class LocalAzure(Runs):
     """Everything between an upload to the container and its row in the table. Between `start` and `stop` it works.
 
     Attributes:
@@ -64,15 +64,6 @@ class LocalAzure:
         if among is not None:
             threads = {"PYTHON_THREADPOOL_THREAD_COUNT": str(batch_count + _API_THREADS)}
             self._settings = {**self._settings, **threads, **among.environment}
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Start everything, create the resources, and start to work off the queue."""

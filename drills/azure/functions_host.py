@@ -19,8 +19,9 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsE
 from azure.storage.queue import QueueClient, QueueMessage
 
 from drills.azure import http_trigger
-from drills.azure.http_trigger import HttpRequest, HttpTrigger
+from drills.azure.http_trigger import HttpTrigger, to_rpc
 from drills.azure.language_worker import FunctionFailedError, LanguageWorker
+from drills.http_front import HttpRequest
 
 # The real host hides a message for ten minutes while it runs, and prolongs that; nobody else gets it before.
 REAL_LOCK_S = 600
@@ -200,7 +201,7 @@ class FunctionsHost:
         timeout_s = min(self._timeout_s, http_trigger.TIMEOUT_S)
         try:
             worker = self._ensure_worker()
-            inputs = {parameter: request.to_rpc(worker.rpc)}
+            inputs = {parameter: to_rpc(request, worker.rpc)}
             return worker.invoke(name, inputs=inputs, metadata={}, timeout_s=timeout_s).http
         except FunctionFailedError as error:
             self._note_failure(f"{name} {request.method}: {error}")

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from drills.among_others import AmongOthers, Doors
 from drills.gcp.framework import FunctionSettings as FunctionSettings
@@ -22,7 +21,7 @@ from drills.gcp.kept_objects import KeptObjects
 from drills.gcp.pubsub_messages import PubSubMessages
 from drills.gcp.stand_ins import START_TIMEOUT_S, FakeGcs, StandIn, listens
 from drills.gcp.token_server import TokenServer
-from drills.supervisor import LOOPBACK, SupervisedProcess, pick_free_port
+from drills.supervisor import LOOPBACK, Runs, SupervisedProcess, pick_free_port
 from drills.waiting import wait_until
 from providers.gcp.package import root_files
 
@@ -32,7 +31,7 @@ COLLECTION = "uploads"
 _API_THREADS = 16
 
 
-class LocalGcp:
+class LocalGcp(Runs):
     """Everything between an upload to the bucket and its document. Between `start` and `stop` it works.
 
     Attributes:
@@ -114,15 +113,6 @@ class LocalGcp:
         self.api: SupervisedProcess | None = None
         if self._doors is not None:
             self._connect_doors(self._doors)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Start the servers, create the resources that an earlier run has not left, start the function."""

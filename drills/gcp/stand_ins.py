@@ -10,16 +10,14 @@ import os
 import socket
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from drills.supervisor import LOOPBACK, SupervisedProcess, answers_http, pick_free_port
+from drills.supervisor import LOOPBACK, Runs, SupervisedProcess, answers_http, pick_free_port
 
 START_TIMEOUT_S = 30.0
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 
 
-class StandIn:
+class StandIn(Runs):
     """A process that serves gRPC and JSON. The ports stay the same over restarts, so clients need not be told."""
 
     def __init__(self, name: str, folder: Path, *, ports: tuple[int, int] | None = None) -> None:
@@ -38,13 +36,7 @@ class StandIn:
             stop_timeout_s=2.0,
         )
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
         self.process.stop()
 
     def start(self) -> None:
@@ -57,7 +49,7 @@ class StandIn:
         self.process.wait_ready(lambda: listens(self.http_port), timeout_s=START_TIMEOUT_S)
 
 
-class FakeGcs:
+class FakeGcs(Runs):
     """fake-gcs-server, with its objects in memory."""
 
     def __init__(
@@ -86,13 +78,7 @@ class FakeGcs:
             log_path=folder / "fake-gcs-server.log",
         )
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
         self.process.stop()
 
     def start(self) -> None:
