@@ -1,8 +1,9 @@
 """Messages in a standard queue of SQS."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from core.batches import batches
 from core.errors import HandlingError, TransientError
 from core.ports import Depth, Message
 from providers.aws.errors import SDK_ERRORS, code_of, translate
@@ -26,7 +27,7 @@ class SqsWorkQueue:
         self._subject = f"queue {queue_url.rpartition('/')[2]}"
 
     def send(self, bodies: Sequence[str]) -> None:
-        for batch in _batches(bodies):
+        for batch in batches(bodies, max_count=_BATCH_COUNT, max_bytes=_BATCH_BYTES):
             try:
                 answer = self._client.send_message_batch(
                     QueueUrl=self._url,
@@ -96,17 +97,3 @@ class SqsWorkQueue:
             visible_count=int(counts["ApproximateNumberOfMessages"]),
             in_flight_count=int(counts["ApproximateNumberOfMessagesNotVisible"]),
         )
-
-
-def _batches(bodies: Sequence[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size_bytes = 0
-    for body in bodies:
-        body_bytes = len(body.encode())
-        if batch and (len(batch) == _BATCH_COUNT or size_bytes + body_bytes > _BATCH_BYTES):
-            yield batch
-            batch, size_bytes = [], 0
-        batch.append(body)
-        size_bytes += body_bytes
-    if batch:
-        yield batch

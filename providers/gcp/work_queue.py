@@ -2,10 +2,11 @@
 
 import base64
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from core.batches import batches
 from core.ports import Depth, Message
 from providers.gcp.clients import GoogleApi
 from providers.gcp.errors import CallError, translate
@@ -33,7 +34,7 @@ class PubSubWorkQueue:
         self._monitoring = monitoring
 
     def send(self, bodies: Sequence[str]) -> None:
-        for batch in _batches(bodies):
+        for batch in batches(bodies, max_count=_BATCH_COUNT, max_bytes=_BATCH_BYTES):
             messages = [{"data": base64.b64encode(body.encode()).decode()} for body in batch]
             try:
                 self._api.call("POST", f"/v1/{self._topic}:publish", body={"messages": messages})
@@ -105,17 +106,3 @@ class PubSubWorkQueue:
             raise translate(error, operation="Monitoring timeSeries.list", subject=self._subscription) from error
         newest = [series["points"][0] for series in found.get("timeSeries", []) if series.get("points")]
         return sum(int(point["value"]["int64Value"]) for point in newest)
-
-
-def _batches(bodies: Sequence[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size_bytes = 0
-    for body in bodies:
-        body_bytes = len(body.encode())
-        if batch and (len(batch) == _BATCH_COUNT or size_bytes + body_bytes > _BATCH_BYTES):
-            yield batch
-            batch, size_bytes = [], 0
-        batch.append(body)
-        size_bytes += body_bytes
-    if batch:
-        yield batch

@@ -1,5 +1,6 @@
 """One local cloud of each kind for all end-to-end tests, with shorter times, and logic that fails on demand."""
 
+import logging
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from drills.gcp.google import storage_client
 from tests.e2e.azure_container import Container
 from tests.e2e.bucket import ATTEMPT_COUNT, ROOT, Bucket
 from tests.e2e.gcp_bucket import GcpBucket
+from tests.e2e.three_apis import three_apis
+from tests.e2e.upload_runs import Client
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +100,22 @@ def gcp_bucket(local_gcp: LocalGcp, faults_folder: Path) -> Iterator[GcpBucket]:
     client = storage_client(local_gcp.storage.url, project=PROJECT)
     yield GcpBucket(gcp=local_gcp, client=client, faults_folder=faults_folder)
     client.close()
+
+
+@pytest.fixture
+def client(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> Iterator[Client]:
+    """The upload client, of three clouds of which two hold each upload."""
+    caplog.set_level(logging.CRITICAL, logger="sluice")
+    caplog.set_level(logging.CRITICAL, logger="werkzeug")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("SLUICE_API_KEY", raising=False)
+    with three_apis() as apis:
+        yield Client(apis, tmp_path, capsys)
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,22 +12,11 @@ from werkzeug.wrappers import Response
 
 from core.route import accept_route
 from tests.e2e.three_apis import API_KEY, BODY_MAX_BYTES, Seen
-from tests.e2e.upload_runs import Client, running
+from tests.e2e.upload_runs import Client
 from tests.unit.sites_in_memory import INITIAL, ORDER
 
 LARGE = bytes(range(256)) * (BODY_MAX_BYTES // 256 + 1)
 POST, PRESIGN, PUT = "POST /v1/uploads", "POST /v1/uploads:presign", "PUT /bucket"
-
-
-@pytest.fixture
-def client(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> Iterator[Client]:
-    with running(tmp_path, capsys, monkeypatch, caplog) as client:
-        yield client
 
 
 def fault_of(cloud: str, what: str, fault: Any, *, count: int = 10**6) -> Callable[[Seen], Any]:

@@ -5,7 +5,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,20 +14,9 @@ from werkzeug.wrappers import Response
 from handlers.upload.progress import Progress
 from tests.e2e.bucket import ROOT
 from tests.e2e.three_apis import API_KEY, Seen
-from tests.e2e.upload_runs import Client, running
+from tests.e2e.upload_runs import Client
 
 POST = "POST /v1/uploads"
-
-
-@pytest.fixture
-def client(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> Iterator[Client]:
-    with running(tmp_path, capsys, monkeypatch, caplog) as client:
-        yield client
 
 
 @pytest.mark.parametrize(

@@ -9,33 +9,20 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from werkzeug.wrappers import Response
 
 from drills.waiting import wait_until
 from tests.e2e.three_apis import Seen
-from tests.e2e.upload_runs import Client, running
+from tests.e2e.upload_runs import Client
 
 ROOT = Path(__file__).parents[2]
 PART_BYTES = 8 * 2**20
 PUT = "PUT /bucket"
 LARGE = hashlib.shake_256(b"large").digest(3 * PART_BYTES + 5)  # four parts
 OPTION = ("--parts-above-mib", 16)
-
-
-@pytest.fixture
-def client(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> Iterator[Client]:
-    with running(tmp_path, capsys, monkeypatch, caplog) as client:
-        yield client
 
 
 def part_of(seen: Seen) -> str:

@@ -1,17 +1,14 @@
 """The upload client as a test runs it: in the test's own home and time, against three clouds."""
 
 import json
-import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from handlers.upload.command import main
-from tests.e2e.three_apis import Apis, three_apis
+from tests.e2e.three_apis import Apis
 
 
 class Client:
@@ -47,19 +44,3 @@ class Client:
 
     def memories(self) -> list[Path]:
         return sorted((self.folder / "cache").rglob("*.json"))
-
-
-@contextmanager
-def running(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> Iterator[Client]:
-    """A client of three clouds of which two hold each upload."""
-    caplog.set_level(logging.CRITICAL, logger="sluice")
-    caplog.set_level(logging.CRITICAL, logger="werkzeug")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("SLUICE_API_KEY", raising=False)
-    with three_apis() as apis:
-        yield Client(apis, tmp_path, capsys)
