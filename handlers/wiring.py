@@ -10,6 +10,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ProviderUnusableError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from core.watch import Watch
     from handlers.api.front import Front
     from handlers.peers.settings import PeerSettings
+    from handlers.peers.tell import Tell
 
 CLOUDS = ("aws", "azure", "gcp")
 
@@ -136,7 +138,6 @@ def _among_others(connected: Cloud) -> tuple[dict[str, Any], dict[str, Any]]:
     from core.handover import HandOver
     from handlers.peers.fetch_url import FetchUrl
     from handlers.peers.settings import read_peer_settings
-    from handlers.peers.tell import Tell
 
     settings = read_peer_settings(os.environ)
     others = make_others(settings)
@@ -145,10 +146,19 @@ def _among_others(connected: Cloud) -> tuple[dict[str, Any], dict[str, Any]]:
         {"fetch_url": fetch_url, "takeover_after_s": settings.takeover_after_s},
         {
             "hand_over": HandOver(store=connected.store, peers=others),
-            "tell": Tell(peers=others),
+            "tell": _tell(os.environ["SLUICE_PEERS"]),
             "control": connected.control,
         },
     )
+
+
+@lru_cache(maxsize=1)
+def _tell(_peers: str) -> "Tell":
+    """Kept while warm and while SLUICE_PEERS stays what it is, because it remembers whom it did not reach."""
+    from handlers.peers.settings import read_peer_settings
+    from handlers.peers.tell import Tell
+
+    return Tell(peers=make_others(read_peer_settings(os.environ)), clock_ms=clock_ms)
 
 
 def clock_ms() -> int:

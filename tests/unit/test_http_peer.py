@@ -236,12 +236,28 @@ def test_all_are_told(caplog: pytest.LogCaptureFixture) -> None:
     first, second = MemoryApi(cloud="gcp"), MemoryApi(cloud="gcp")
     told = recorded()
     with serving(first.app) as url:
-        dead = peer("http://127.0.0.1:9")
+        dead = replace(peer("http://127.0.0.1:9"), cloud="azure")
 
-        Tell(peers=[dead, peer_at(url, api=first), second.site])(told)
+        Tell(peers=[dead, peer_at(url, api=first), second.site], clock_ms=lambda: 0)(told)
 
     assert first.site.absorb([told]) == second.site.absorb([told]) == 0
     assert "is not told" in caplog.text
+
+
+def test_who_was_not_reached_is_left_alone_for_a_while() -> None:
+    """A peer that hangs costs one timeout in twenty seconds, not one for each upload; then it is told again."""
+    now_ms, asked_at_ms = [0], []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        asked_at_ms.append(now_ms[0])
+        return answering(503)(environ, start_response)
+
+    with serving(app) as url:
+        tell = Tell(peers=[peer(url)], clock_ms=lambda: now_ms[0])
+        for now_ms[0] in (0, 19_999, 20_000):
+            tell(recorded())
+
+    assert asked_at_ms == [0, 20_000]
 
 
 @pytest.mark.parametrize(
