@@ -125,19 +125,32 @@ class LocalAws(Runs):
         self.table = stack.table
         self.work_queue = SqsQueue(sqs=self.sqs, url=stack.work_queue_url, arn=stack.work_queue_arn)
         self.parked_queue = SqsQueue(sqs=self.sqs, url=stack.parked_queue_url, arn=stack.parked_queue_arn)
-        self.environment = {
-            **stack.function_environment,
-            **CREDENTIALS,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-            **self._endpoint_variables(),
-            **self._settings,
-        }
+        self.environment = self._environment(stack)
+        declared, log_folder = self._declaration, self._folder / "functions"
+        mapping_settings = MappingSettings(
+            queue_url=self._through_door(self.work_queue.url),
+            queue_arn=self.work_queue.arn,
+            batch_size=declared.batch_size,
+            batching_window_s=declared.batching_window_s,
+            maximum_concurrency=declared.maximum_concurrency,
+            reports_item_failures=declared.reports_item_failures,
+        )
+        self.function = LambdaFunction(self._function_settings(), log_folder=log_folder)
+        self.mapping = EventSourceMapping(mapping_settings, function=self.function, sqs=self._polled_through)
+        self.api = None
         if self._doors is not None:
-            for name in ("SLUICE_WORK_QUEUE_URL", "SLUICE_PARKED_QUEUE_URL"):
-                self.environment[name] = self._through_door(self.environment[name])
+            self._api_function = LambdaFunction(self._api_settings(), log_folder=log_folder)
+
+    def _environment(self, stack: Stack) -> dict[str, str]:
+        of_stack = dict(stack.function_environment)
+        for name in ("SLUICE_WORK_QUEUE_URL", "SLUICE_PARKED_QUEUE_URL"):
+            of_stack[name] = self._through_door(of_stack[name])
+        region = {"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION}
+        return {**of_stack, **CREDENTIALS, **region, **self._endpoint_variables(), **self._settings}
+
+    def _function_settings(self) -> FunctionSettings:
         declared = self._declaration
-        function_settings = FunctionSettings(
+        return FunctionSettings(
             name=declared.function_name,
             handler=declared.handler,
             task_root=self._task_root,
@@ -148,29 +161,16 @@ class LocalAws(Runs):
             log_format=declared.log_format,
             maximum_concurrency=declared.maximum_concurrency,
         )
-        mapping_settings = MappingSettings(
-            queue_url=self._through_door(self.work_queue.url),
-            queue_arn=self.work_queue.arn,
-            batch_size=declared.batch_size,
-            batching_window_s=declared.batching_window_s,
-            maximum_concurrency=declared.maximum_concurrency,
-            reports_item_failures=declared.reports_item_failures,
+
+    def _api_settings(self) -> FunctionSettings:
+        return replace(
+            self._function_settings(),
+            name=f"{self._declaration.function_name}-api",
+            handler=HANDLER,
+            task_root=write_api_package(self._folder / "api-package", task_root=self._task_root),
+            timeout_s=API_TIMEOUT_S,
+            maximum_concurrency=_API_CONCURRENCY,
         )
-        log_folder = self._folder / "functions"
-        self.function = LambdaFunction(function_settings, log_folder=log_folder)
-        self.mapping = EventSourceMapping(mapping_settings, function=self.function, sqs=self._polled_through)
-        self.api = None
-        if self._doors is not None:
-            package = write_api_package(self._folder / "api-package", task_root=self._task_root)
-            api = replace(
-                function_settings,
-                name=f"{declared.function_name}-api",
-                handler=HANDLER,
-                task_root=package,
-                timeout_s=API_TIMEOUT_S,
-                maximum_concurrency=_API_CONCURRENCY,
-            )
-            self._api_function = LambdaFunction(api, log_folder=log_folder)
 
     def _endpoint_variables(self) -> dict[str, str]:
         if self._doors is None:

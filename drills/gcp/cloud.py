@@ -81,26 +81,7 @@ class LocalGcp(Runs):
         self._function_port = pick_free_port()
         self._running = ExitStack()
         self._token_server = TokenServer(folder) if among else None
-        self.environment = {
-            "GOOGLE_CLOUD_PROJECT": PROJECT,
-            **self._endpoint_variables(),
-            "SLUICE_CLOUD": "gcp",
-            "SLUICE_BUCKET": BUCKET,
-            "SLUICE_LEDGER_COLLECTION": COLLECTION,
-            "SLUICE_CONTROL_COLLECTION": "control",
-            "SLUICE_WORK_TOPIC": "work",
-            "SLUICE_WORK_SUBSCRIPTION": "work",
-            "SLUICE_PARKED_TOPIC": "parked",
-            "SLUICE_PARKED_SUBSCRIPTION": "parked",
-            "SLUICE_TIMEOUT_S": str(settings.timeout_s),
-            # No library may look for a real account or ask a metadata server.
-            "NO_GCE_CHECK": "true",
-            "GCE_METADATA_HOST": f"{LOOPBACK}:9",
-            "CLOUDSDK_CONFIG": str(folder / "no-gcloud"),
-            **({"GOOGLE_APPLICATION_CREDENTIALS": str(self._token_server.path)} if self._token_server else {}),
-            **settings.environment,
-            **(among.environment if among else {}),
-        }
+        self.environment = self._environment(among)
         self.function = framework(
             "process",
             port=self._function_port,
@@ -248,6 +229,29 @@ class LocalGcp(Runs):
     def _create_bucket(self) -> None:
         body = {"name": BUCKET, "versioning": {"enabled": True}}
         call("POST", self.storage.url, "/storage/v1/b", query={"project": PROJECT}, body=body)
+
+    def _environment(self, among: AmongOthers | None) -> dict[str, str]:
+        token = {"GOOGLE_APPLICATION_CREDENTIALS": str(self._token_server.path)} if self._token_server else {}
+        return {
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            **self._endpoint_variables(),
+            "SLUICE_CLOUD": "gcp",
+            "SLUICE_BUCKET": BUCKET,
+            "SLUICE_LEDGER_COLLECTION": COLLECTION,
+            "SLUICE_CONTROL_COLLECTION": "control",
+            "SLUICE_WORK_TOPIC": "work",
+            "SLUICE_WORK_SUBSCRIPTION": "work",
+            "SLUICE_PARKED_TOPIC": "parked",
+            "SLUICE_PARKED_SUBSCRIPTION": "parked",
+            "SLUICE_TIMEOUT_S": str(self._settings.timeout_s),
+            # No library may look for a real account or ask a metadata server.
+            "NO_GCE_CHECK": "true",
+            "GCE_METADATA_HOST": f"{LOOPBACK}:9",
+            "CLOUDSDK_CONFIG": str(self._folder / "no-gcloud"),
+            **token,
+            **self._settings.environment,
+            **(among.environment if among else {}),
+        }
 
     def _endpoint_variables(self) -> dict[str, str]:
         doors = self._doors

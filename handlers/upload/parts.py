@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import TransientError
@@ -18,62 +19,71 @@ _AT_ONCE = 4  # parts that are sent to one bucket at the same time
 _TRY_COUNT = 3  # of one part, in one run through the clouds
 
 
-def send_parts(
-    file: LocalFile,
-    *,
-    cloud: str,
-    targets: object,
-    sent: SentParts,
-    acknowledge: Callable[[int, str], None],
-    on_sent: Callable[[int], None],
-    is_over: threading.Event,
-    timeout_s: float,
-) -> None:
-    """PUT the parts that are not in `sent`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingParts:
+    """The parts of one file on their way to one bucket.
 
-    Args:
+    Attributes:
         targets: [{"url", "headers"}], in the order of the parts.
+        sent: What stands already.
         acknowledge: Called with a part's number, from 1, and its ETag, from several threads.
         is_over: Once set, nothing more is sent.
-
-    Raises:
-        TransientError: A part does not stand, as far as we know. No other is begun then.
-        FileError: The file changed.
     """
-    sizes = part_sizes(file.size_bytes, sent.part_bytes)
-    if not isinstance(targets, list) or len(targets) != len(sizes) or not all(isinstance(t, dict) for t in targets):
-        raise TransientError(f"the bucket of {cloud}: it has not a target for each part")
-    is_failed = threading.Event()
 
-    def send_one(number: int) -> None:
-        if is_failed.is_set() or is_over.is_set():
+    file: LocalFile
+    cloud: str
+    targets: object
+    sent: SentParts
+    acknowledge: Callable[[int, str], None]
+    on_sent: Callable[[int], None]
+    is_over: threading.Event
+    timeout_s: float
+    _is_failed: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """PUT the parts that do not stand.
+
+        Raises:
+            TransientError: A part does not stand, as far as we know. No other is begun then.
+            FileError: The file changed.
+        """
+        targets, sizes = self.targets, part_sizes(self.file.size_bytes, self.sent.part_bytes)
+        if not isinstance(targets, list) or len(targets) != len(sizes) or not all(isinstance(t, dict) for t in targets):
+            raise TransientError(f"the bucket of {self.cloud}: it has not a target for each part")
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"parts-{self.cloud}") as pool:
+            futures = [
+                pool.submit(self._send, number, target, size_bytes)
+                for number, (target, size_bytes) in enumerate(zip(targets, sizes, strict=True), start=1)
+                if str(number) not in self.sent.etags
+            ]
+            for future in futures:
+                future.result()
+        if self.is_over.is_set():
+            raise TransientError(f"the bucket of {self.cloud}: no longer needed")
+
+    def _send(self, number: int, target: Mapping[str, Any], size_bytes: int) -> None:
+        if self._is_failed.is_set() or self.is_over.is_set():
             return
         try:
-            etag = send_with_retries(number)
+            etag = self._send_with_retries(number, target, size_bytes)
         except (TransientError, FileError):
-            is_failed.set()
+            self._is_failed.set()
             raise
-        acknowledge(number, etag)
+        self.acknowledge(number, etag)
 
-    def send_with_retries(number: int) -> str:
+    def _send_with_retries(self, number: int, target: Mapping[str, Any], size_bytes: int) -> str:
+        start = (number - 1) * self.sent.part_bytes
         for tries_left in reversed(range(_TRY_COUNT)):
-            start, size_bytes = (number - 1) * sent.part_bytes, sizes[number - 1]
+            reader = FileReader(
+                self.file, on_read=self.on_sent, is_cancelled=self.is_over, start=start, size_bytes=size_bytes
+            )
             try:
-                with FileReader(
-                    file, on_read=on_sent, is_cancelled=is_over, start=start, size_bytes=size_bytes
-                ) as body:
-                    return put(targets[number - 1], body, cloud=cloud, size_bytes=size_bytes, timeout_s=timeout_s)
+                with reader as body:
+                    return put(target, body, cloud=self.cloud, size_bytes=size_bytes, timeout_s=self.timeout_s)
             except TransientError:
-                if not tries_left or is_over.is_set():
+                if not tries_left or self.is_over.is_set():
                     raise
         raise AssertionError("the last try returns or raises")
-
-    left = [number for number in range(1, len(sizes) + 1) if str(number) not in sent.etags]
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"parts-{cloud}") as pool:
-        for future in [pool.submit(send_one, number) for number in left]:
-            future.result()
-    if is_over.is_set():
-        raise TransientError(f"the bucket of {cloud}: no longer needed")
 
 
 def put_parts(sent: SentParts) -> dict[str, Any]:

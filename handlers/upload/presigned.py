@@ -17,7 +17,7 @@ from core.parts import part_sizes
 from handlers.upload.api import Api, CloudFailedError
 from handlers.upload.clouds import CloudState
 from handlers.upload.files import FileReader, LocalFile
-from handlers.upload.parts import put, put_parts, send_parts
+from handlers.upload.parts import SendingParts, put, put_parts
 from handlers.upload.state import Memory
 
 
@@ -143,8 +143,8 @@ class PresignedUpload:
                 self.memory = self.memory.with_part(cloud, number, etag)
             self.on_part()
 
-        send_parts(
-            self.file,
+        SendingParts(
+            file=self.file,
             cloud=cloud,
             targets=target.get("parts"),
             sent=sent,
@@ -152,7 +152,7 @@ class PresignedUpload:
             on_sent=self.on_sent,
             is_over=is_over,
             timeout_s=self.api.timeout_s,
-        )
+        ).run()
 
     def _put(self, cloud: str, target: Mapping[str, Any], _presigned: Presigned, is_over: threading.Event) -> None:
         """PUT the object into one bucket.
