@@ -7,9 +7,12 @@ LOCK   := --quiet --generate-hashes --no-header --no-annotate --native-tls
 PY     := core providers handlers drills tests
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-drill: setup ## Put real files into local clouds' buckets and check every record (exit status is the verdict)
+drill: setup ## Take the active one of three local clouds away under load, and check every upload (exit status is the verdict)
+	@$(BIN)/python -m drills.failover
+
+upload-drill: setup ## Put real files into the buckets of three local clouds and check every record (exit status is the verdict)
 	@$(BIN)/python -m drills
 
 # The tests with local clouds mostly wait, so that the others have the second core; their output follows at the end.
@@ -96,4 +99,4 @@ lock: .venv/.done ## Pin the newest versions that requirements*.txt and package.
 	  --constraint requirements.lock -o providers/$$cloud/requirements.lock providers/$$cloud/requirements.txt || exit 1; done
 	npm update --package-lock-only
 
-.PHONY: help drill test test-beside check lint format template bench drills outages simulate setup dns lock
+.PHONY: help drill upload-drill test test-beside check lint format template bench drills outages simulate setup dns lock

@@ -1,6 +1,6 @@
 """`python -m drills.failover [SCENARIO…]`: rehearses failovers on local clouds, under load, and judges them.
 
-Without a scenario: functions-dead. Exit status 0: every drill passed; 1: one failed, or could not be run; 2: misused.
+Without a scenario: cloud-outage. Exit status 0: every drill passed; 1: one failed, or could not be run; 2: misused.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from drills.running_clouds import PROJECT_FOLDER, CloudsDidNotStartError
 from drills.supervisor import StartError
 from drills.text_table import format_table
 
-DEFAULT = "functions-dead"
+DEFAULT = "cloud-outage"
 DRILLS_FOLDER = PROJECT_FOLDER / ".sluice" / "drills"
 
 
