@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from drills.supervisor import StartError
 from drills.text_table import format_table
 
 DEFAULT = "cloud-outage"
+_SHARE_MAX = 1000.0
 DRILLS_FOLDER = PROJECT_FOLDER / ".sluice" / "drills"
 
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
             print(_listing())
             return 0
         if options.compare:
-            return compare.main(options.compare)
+            return compare.main(options.compare, worse_share=options.worse_share, html_path=options.compare_html)
         scenarios = [find_scenario(name) for name in options.scenarios or [DEFAULT]]
     except ScenarioError as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -120,7 +121,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--compare", nargs="+", type=Path, metavar="FILE", help="show earlier reports side by side, the newest last"
     )
+    parser.add_argument(
+        "--worse-share",
+        type=_share,
+        default=compare.DEFAULT_WORSE_SHARE,
+        metavar="SHARE",
+        help="of --compare: how much worse a figure may be: 0.2 is a fifth (default: %(default)g)",
+    )
+    parser.add_argument("--compare-html", type=Path, metavar="FILE", help="of --compare: also write a page")
     return parser
+
+
+def _share(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (share := float(text)) <= _SHARE_MAX:
+            return share
+    raise argparse.ArgumentTypeError(f"a share from 0 to {_SHARE_MAX:g}, not {text!r}")
 
 
 if __name__ == "__main__":

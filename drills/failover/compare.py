@@ -177,7 +177,7 @@ def _remarks(comparison: Comparison) -> list[str]:
     newest, before = comparison.reports[-1], comparison.reports[-2]
     remarks = [
         f"Change: from the last but one to the newest; up to {comparison.worse_share:.0%} worse is allowed, but not "
-        "past a goal, nor from 0 without one."
+        "past a goal, nor from 0 without one. What differs by no more than one step of measuring counts as the same."
     ]
     if newest["machine"] != before["machine"]:
         remarks.append("The machines differ, so differences in time may be theirs.")
@@ -200,7 +200,8 @@ def _figure(versions: Sequence[Mapping[str, Any] | None], worse_share: float) ->
 def _change(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None, worse_share: float) -> Change:
     """All figures are of the kind of which less is better, unless their goal is a least value (≥).
 
-    What was 0 has no share by which it could grow: its goal says whether it may.
+    What was 0 has no share by which it could grow: its goal says whether it may. A figure past its goal is worse
+    however little it grew; else a difference within the step of either report is noise.
     """
     if before is None or before["value"] is None:
         return Change.UNKNOWN
@@ -209,10 +210,12 @@ def _change(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None, wor
     old, new = before["value"], now["value"]
     if old == new:
         return Change.SAME
+    is_past_goal = bool(before["met"]) and now["met"] is False
+    if not is_past_goal and abs(new - old) <= max(before.get("step", 0.0), now.get("step", 0.0)):
+        return Change.SAME
     is_more_better = str(now["goal"]).startswith("≥")
     if (new > old) == is_more_better:
         return Change.BETTER
-    is_past_goal = bool(before["met"]) and now["met"] is False
     is_within = now["met"] is True if old == 0 else abs(new - old) / abs(old) <= worse_share
     if is_past_goal or not is_within:
         return Change.WORSE

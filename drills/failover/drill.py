@@ -224,6 +224,7 @@ def _about(scenario: Scenario) -> dict[str, object]:
         "copies": scenario.copies,
         "clouds": list(scenario.clouds),
         "roads": [road.value for road in Road if road in loads],
+        "load_per_s": {road.value: loads[road].per_s for road in Road if road in loads},
         "what_is_real": {cloud: WHAT_IS_REAL[cloud] for cloud in scenario.clouds},
     }
 

@@ -1,8 +1,13 @@
 """The figures of a drill: their ids, names, units, and what exactly each of them measures."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drills.failover.scenario import Road
+
+_TRY_STEP_S = 0.25  # clients pause that long between two rounds of tries
+_LOOK_STEP_S = 0.5  # ledgers are looked at twice a second, and so does a standby that may drain
+_WATCH_STEP_S = 1.0  # clouds look at each other, and vote, once a second
 
 _ROAD_NAMES = {
     Road.DNS: "DNS road",
@@ -14,12 +19,25 @@ _ROAD_NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """One figure. `unit`: s, uploads, tries, share (0 to 1) or ""."""
+    """One figure.
+
+    Attributes:
+        unit: s, uploads, tries, share (0 to 1) or "".
+        step: How far two drills of one build may be apart only because of when somebody looked, in `unit`.
+        road: By which files must come for anything to be seen; how often they do counts like `step`.
+    """
 
     id: str
     name: str
     unit: str
     text: str
+    step: float = 0.0
+    road: Road | None = None
+
+    def step_at(self, per_s: Mapping[str, float]) -> float:
+        """The step under a load of so many files a second, by road."""
+        of_load = 1 / per_s[self.road] if self.road and per_s.get(self.road) else 0.0
+        return max(self.step, of_load)
 
 
 def _of_road(road: Road) -> list[Definition]:
@@ -31,6 +49,8 @@ def _of_road(road: Road) -> list[Definition]:
             unit="s",
             text="From the first to the last failed try, each at the moment at which its client saw it fail, "
             "from the first fault on; 0 if fewer than two failed.",
+            step=_TRY_STEP_S,
+            road=road,
         ),
         Definition(
             id=f"wait_max_{road}_s",
@@ -38,12 +58,15 @@ def _of_road(road: Road) -> list[Definition]:
             unit="s",
             text="Of one client with one file that it began to send after the first fault: from its first try to its "
             "acknowledgement, or until it gave up.",
+            step=_TRY_STEP_S,
         ),
         Definition(
             id=f"first_success_{road}_s",
             name=f"First success, {name}",
             unit="s",
             text="From the first fault to the first acknowledgement of a file that was begun after it.",
+            step=_TRY_STEP_S,
+            road=road,
         ),
     ]
 
@@ -131,11 +154,31 @@ _OTHERS = (
     ("quiet_s", "Time to quiet", "s", "From the last client's answer until all ledgers were seen to agree on all."),
 )
 
+_STEPS = {
+    "twice_executed_count": 1.0,
+    "failed_try_count": 1.0,
+    "failed_try_share": 0.01,
+    "detect_s": _WATCH_STEP_S,
+    "switch_s": _WATCH_STEP_S,
+    "back_s": _WATCH_STEP_S,
+    "last_dns_client_s": _TRY_STEP_S,
+    "queue_rto_s": _LOOK_STEP_S,
+    "queue_wait_p95_s": _LOOK_STEP_S,
+    "drain_begin_s": _LOOK_STEP_S,
+    "drain_s": _LOOK_STEP_S,
+    "converge_s": _LOOK_STEP_S,
+    "quiet_s": _LOOK_STEP_S,
+}
+_ROADS = {"last_dns_client_s": Road.DNS, "queue_rto_s": Road.BUCKET, "drain_s": Road.BUCKET}
+
 DEFINITIONS = {
     each.id: each
     for each in (
         *(definition for road in Road for definition in _of_road(road)),
-        *(Definition(id=id, name=name, unit=unit, text=text) for id, name, unit, text in _OTHERS),
+        *(
+            Definition(id=id, name=name, unit=unit, text=text, step=_STEPS.get(id, 0.0), road=_ROADS.get(id))
+            for id, name, unit, text in _OTHERS
+        ),
     )
 }
 GOAL_IDS = tuple(DEFINITIONS)

@@ -111,7 +111,7 @@ class History:
 
     Attributes:
         scenario: name, title, description, seed.
-        about: target, copies, clouds, machine, what_is_real: for the report.
+        about: target, copies, clouds, roads, load_per_s (files a second by road), machine, what_is_real.
         goals: The most that a figure may be, by its id.
         phases: before, during, after: (name, from, to).
         ledgers: Of each cloud, its rows in the documented format (core/record.py), as its vendor's client reads them.

@@ -24,6 +24,7 @@ def judge(history: History) -> dict[str, Any]:
     checked, foreign_count = check_uploads(history.sent, history.ledgers)
     figures = compute_figures(history, checked)
     goals = {**ALWAYS, **history.goals}
+    per_s = history.about.get("load_per_s", {})
     wrong = [each for each in checked if each.faults]
     failures = [
         *history.troubles,
@@ -47,7 +48,7 @@ def judge(history: History) -> dict[str, Any]:
         ],
         "events": [asdict(each) for each in sorted(history.events, key=lambda each: each.at_ms)],
         "seconds": seconds(history),
-        "figures": [_figure(name, value, goals.get(name)) for name, value in figures.items()],
+        "figures": [_figure(name, value, goals.get(name), per_s) for name, value in figures.items()],
         "latency_ms": latency(history),
         "uploads": _upload_counts(history, checked, figures),
         "wrong_uploads": [
@@ -63,7 +64,7 @@ def is_met(value: float | None, goal: float) -> bool:
     return value is not None and value <= goal
 
 
-def _figure(name: str, value: float | None, goal: float | None) -> dict[str, Any]:
+def _figure(name: str, value: float | None, goal: float | None, per_s: Mapping[str, float]) -> dict[str, Any]:
     definition = DEFINITIONS[name]
     return {
         "id": name,
@@ -73,6 +74,7 @@ def _figure(name: str, value: float | None, goal: float | None) -> dict[str, Any
         "definition": definition.text,
         "goal": "" if goal is None else f"≤ {goal:g}" if goal else "0",
         "met": None if goal is None else is_met(value, goal),
+        "step": round(definition.step_at(per_s), 3),
     }
 
 

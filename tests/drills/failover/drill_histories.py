@@ -73,6 +73,7 @@ def whole_history(**changes: Any) -> History:
             "copies": 2,
             "clouds": list(CLOUDS),
             "roads": ["api", "bucket"],
+            "load_per_s": {"api": 0.5, "bucket": 4},
             "what_is_real": dict.fromkeys(CLOUDS, "nothing"),
         },
         goals={"rto_api_s": 4},

@@ -1,5 +1,6 @@
 """`python -m drills.failover`: what needs no clouds."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from drills.failover.__main__ import main
 from drills.failover.scenario_file import scenario_paths
+from tests.drills.failover.sample_report import figure_of, sample_report
 
 PROJECT_FOLDER = Path(__file__).parents[3]
 
@@ -38,6 +40,32 @@ def test_own_file_with_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
     assert status == 2
     assert f"{path}: load.api.per_s must be a number" in capsys.readouterr().err
+
+
+def test_compare_with_a_threshold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--worse-share` decides, and stands in the text and in the page."""
+    paths = [tmp_path / "old.json", tmp_path / "new.json"]
+    for day, path in enumerate(paths):
+        report = sample_report()
+        report["started_at_ms"] += day
+        figure_of(report, "rto_dns_s")["value"] = 2.0 + day
+        path.write_text(json.dumps(report))
+    asked = ["--compare", *map(str, paths), "--compare-html", str(tmp_path / "compared.html")]
+
+    strict, lenient = main([*asked, "--worse-share", "0.4"]), main([*asked, "--worse-share", "0.6"])
+
+    assert (strict, lenient) == (1, 0)
+    assert "up to 60% worse is allowed" in capsys.readouterr().out
+    assert "up to 60% worse is allowed" in (tmp_path / "compared.html").read_text()
+
+
+def test_threshold_that_makes_no_sense(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is refused, with what it may be."""
+    with pytest.raises(SystemExit) as exit_:
+        main(["--compare", "a.json", "--worse-share", "nan"])
+
+    assert exit_.value.code == 2
+    assert "a share from 0 to 1000, not 'nan'" in capsys.readouterr().err
 
 
 def test_as_a_program() -> None:

@@ -55,10 +55,15 @@ def test_two_equal_reports_are_fine() -> None:
         ({"value": None}, {"value": 4.0}, Change.UNKNOWN, 0),
         ({"value": 0.90, "goal": "≥ 0.5"}, {"value": 0.95, "goal": "≥ 0.5"}, Change.BETTER, 0),
         ({"value": 0.90, "goal": "≥ 0.5"}, {"value": 0.60, "goal": "≥ 0.5"}, Change.WORSE, 1),
+        ({"value": 0.2, "step": 1.0}, {"value": 1.2, "step": 1.0}, Change.SAME, 0),
+        ({"value": 1.2, "step": 1.0}, {"value": 0.2, "step": 1.0}, Change.SAME, 0),
+        ({"value": 0.2, "step": 1.0}, {"value": 1.3, "step": 1.0}, Change.WORSE, 1),
+        ({"value": 0.2, "step": 0.1}, {"value": 1.2, "step": 1.0}, Change.SAME, 0),
+        ({"value": 5.9, "step": 1.0}, {"value": 6.1, "step": 1.0, "met": False}, Change.WORSE, 1),
     ],
 )
 def test_change_of_one_figure(before: dict[str, Any], now: dict[str, Any], change: Change, status: int) -> None:
-    """With a fifth allowed: less is better unless the goal is a least value; goals, zero and silence count as said."""
+    """With a fifth allowed: less is better unless the goal is a least value; goals, zero, silence and steps count."""
     comparison = compare.compare(pair_with("rto_dns_s", before, now), worse_share=0.2)
 
     assert change_of(comparison, "RTO, DNS road") is change

@@ -8,6 +8,7 @@ from drill_histories import FAULT_MS, HEALED_MS, row_of, whole_history, with_row
 from drills.failover.figure_definitions import DEFINITIONS
 from drills.failover.figures import compute_figures, percentile
 from drills.failover.history import History, Moments
+from drills.failover.judge import judge
 from drills.failover.series import latency, seconds
 from drills.failover.upload_check import check_uploads
 
@@ -51,6 +52,17 @@ def test_figure(name: str, value: float | None) -> None:
 def test_every_figure_is_defined() -> None:
     """A figure without a definition would be a number without a meaning."""
     assert set(figures_of(whole_history())) <= set(DEFINITIONS)
+
+
+@pytest.mark.parametrize(
+    ("figure_id", "step"),
+    [("first_success_api_s", 2.0), ("rto_bucket_s", 0.25), ("wait_max_api_s", 0.25), ("lost_count", 0), ("back_s", 1)],
+)
+def test_step_of_a_figure(figure_id: str, step: float) -> None:
+    """No figure is finer than the load by which it is seen (a file every 2 s, four a second), or than the looks."""
+    figures = {each["id"]: each for each in judge(whole_history())["figures"]}
+
+    assert figures[figure_id]["step"] == step
 
 
 def test_last_gasp_of_dying_functions_is_no_recovery() -> None:

@@ -23,6 +23,7 @@ FORM: dict[str, Any] = {
     "copies": int,
     "clouds": [str],
     "roads": [str],
+    "load_per_s": {"api": NUMBER, "bucket": NUMBER},
     "what_is_real": {"aws": str, "gcp": str, "azure": str},
     "phases": [{"name": str, "from_at_ms": int, "to_at_ms": int}],
     "bands": [{"cloud": str, "what": str, "from_at_ms": int, "to_at_ms": int}],
@@ -47,6 +48,7 @@ FORM: dict[str, Any] = {
             "definition": str,
             "goal": str,
             "met": (bool, type(None)),
+            "step": NUMBER,
         }
     ],
     "latency_ms": {road: dict.fromkeys(("before", "during", "after"), PHASE) for road in ("api", "bucket")},
