@@ -76,6 +76,8 @@ class Settings:
     takeover_after_s: int = 120
     peer_timeout_s: int = 5
     lease_margin_s: int = 10
+    probe_every_s: int = 10
+    function_stale_s: int = 60
     api_key: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     keys: Mapping[str, Any] = field(
         default_factory=lambda: {"current": "local", "keys": {"local": secrets.token_hex(32)}}, repr=False
@@ -149,6 +151,8 @@ def _environment(cloud: str, doors: Mapping[str, Doors], settings: Settings) -> 
         "SLUICE_ORDER": ",".join(doors),
         "SLUICE_COPIES": str(min(settings.copies, len(doors))),
         "SLUICE_TAKEOVER_AFTER_S": str(settings.takeover_after_s),
+        "SLUICE_PROBE_EVERY_S": str(settings.probe_every_s),
+        "SLUICE_FUNCTION_STALE_S": str(settings.function_stale_s),
         "SLUICE_API_KEYS": json.dumps({CLIENT: hashlib.sha256(settings.api_key.encode()).hexdigest()}),
     }
 

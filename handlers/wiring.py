@@ -81,6 +81,8 @@ def make_site(*, connected: Cloud, settings: "PeerSettings") -> "Site":
         work=connected.work,
         parked=connected.parked,
         clock_ms=clock_ms,
+        every_s=settings.probe_every_s,
+        function_stale_s=settings.function_stale_s,
     )
     initial = Route(active=settings.order[0], order=settings.order)
     return Site(cloud=settings.cloud, services=connected, initial=initial, probe=probe, clock_ms=clock_ms)

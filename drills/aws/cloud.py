@@ -1,5 +1,6 @@
 """The deployment on a local AWS: storage, queue and tables emulated, the functions in Amazon's runtime client."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,6 +109,12 @@ class LocalAws(Runs):
                 self._api_function.close()
             self.api = None
             self.function.close()
+
+    def redeploy(self, environment: Mapping[str, str]) -> None:
+        """Start new execution environments with this environment, and drop the warm ones of `process`."""
+        self.environment.clear()
+        self.environment.update(environment)
+        self.function.close()
 
     @property
     def endpoints(self) -> dict[str, str]:

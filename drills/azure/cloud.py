@@ -58,6 +58,7 @@ class LocalAzure(Runs):
         self.bucket = BUCKET
         self.azurite = Azurite(folder)
         self._folder, self._task_root = folder, task_root
+        self._app_folder = folder / "app"
         self._timeout_s, self._batch_count, self._lock_s = timeout_s, batch_count, lock_s
         self._settings = dict(settings or {})
         self._doors = among.doors if among else None
@@ -96,6 +97,13 @@ class LocalAzure(Runs):
     def stop_compute(self) -> None:
         """Let the running calls end, and run no function until `start_compute`."""
         self.host.stop()
+
+    def redeploy(self, environment: Mapping[str, str]) -> None:
+        """Start the app again with this environment: one app holds `process` and the API, which is away meanwhile."""
+        self.environment = dict(environment)
+        self.stop_compute()
+        self.host = self._describe_host()
+        self.start_compute()
 
     @property
     def endpoints(self) -> dict[str, str]:
@@ -202,11 +210,16 @@ class LocalAzure(Runs):
         for queue in (self._work, self._parked):
             with suppress(ResourceExistsError):
                 queue.create_queue()
-        app = self._folder / "app"
+        app = self._app_folder
         if app.exists():
             shutil.rmtree(app)  # links, which are not followed, and two small files
         app.mkdir()
         for name in ("core", "handlers", "providers"):
             (app / name).symlink_to(self._task_root / name)
         write_root(app, timeout_s=self._timeout_s, batch_count=self._batch_count)
-        self.host = FunctionsHost(app, environment=self.environment, log_folder=self._folder, lock_s=self._lock_s)
+        self.host = self._describe_host()
+
+    def _describe_host(self) -> FunctionsHost:
+        return FunctionsHost(
+            self._app_folder, environment=self.environment, log_folder=self._folder, lock_s=self._lock_s
+        )

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from drills.aws.cloud import LocalAws
 from drills.failover.scenario import FaultName, TimedFault
 from drills.fault_proxy import HEALTHY, Fault, FaultKind
 from drills.outages import Outage, outage
 from drills.together import Together
 
 # A setting that the function cannot read: each call ends with an error before it has looked at its event.
-_BROKEN_SETTING = ("SLUICE_ATTEMPT_COUNT", "as many as needed")
+_BROKEN_SETTING = {"SLUICE_ATTEMPT_COUNT": "as many as needed"}
 
 _OUTAGES = {
     FaultName.FUNCTIONS_DEAD: Outage.FUNCTIONS,
@@ -78,22 +77,14 @@ def _cut_off(together: Together, cloud: str) -> Iterator[None]:
 
 @contextmanager
 def _badly_deployed(together: Together, cloud: str) -> Iterator[None]:
-    """New workers start with a setting that makes no sense, and the warm ones are replaced, as a deployment does."""
+    """`process` is deployed with a setting that makes no sense, and later with the one of before."""
     local = together.clouds[cloud].local
-    if not isinstance(local, LocalAws):
-        raise ValueError("a bad deploy can be made on the local AWS only")
-    name, value = _BROKEN_SETTING
-    before = local.environment.get(name)
-    local.environment[name] = value
-    local.function.close()
+    before = dict(local.environment)
+    local.redeploy({**before, **_BROKEN_SETTING})
     try:
         yield
     finally:
-        if before is None:
-            del local.environment[name]
-        else:
-            local.environment[name] = before
-        local.function.close()
+        local.redeploy(before)
 
 
 @contextmanager

@@ -221,8 +221,6 @@ def _entry(given: Any, where: str, clouds: Sequence[str]) -> TimedFault | TimedA
     fault = FaultName(each.choice("fault", list(FaultName)))
     each = _Fields(given, where, known=_known_of(fault))
     cloud = each.choice("cloud", clouds)
-    if fault is FaultName.BAD_DEPLOY and cloud != "aws":
-        raise _FieldError(f"{where}.cloud must be aws: a bad deploy can be made there only")
     return TimedFault(
         at_s=at_s,
         fault=fault,

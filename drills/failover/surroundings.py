@@ -66,7 +66,14 @@ def started(scenario: Scenario, folder: Path) -> Iterator[Surroundings]:
     Raises:
         CloudsDidNotStartError, StartError: Something did not start.
     """
-    settings = Settings(copies=scenario.copies, takeover_after_s=5, peer_timeout_s=2, lease_margin_s=2)
+    settings = Settings(
+        copies=scenario.copies,
+        takeover_after_s=5,
+        peer_timeout_s=2,
+        lease_margin_s=2,
+        probe_every_s=3,
+        function_stale_s=10,
+    )
     options = [text for pair in WATCH_OPTIONS.items() for text in pair]
     with ExitStack() as running:
         together = running.enter_context(

@@ -82,15 +82,7 @@ class LocalGcp(Runs):
         self._running = ExitStack()
         self._token_server = TokenServer(folder) if among else None
         self.environment = self._environment(among)
-        self.function = framework(
-            "process",
-            port=self._function_port,
-            source=task_root / "handlers" / "gcp.py",
-            thread_count=settings.thread_count,
-            environment=self.environment,
-            task_root=task_root,
-            log_path=folder / "function.log",
-        )
+        self.function = self._describe_function()
         self.api: SupervisedProcess | None = None
         if self._doors is not None:
             self._connect_doors(self._doors)
@@ -156,6 +148,13 @@ class LocalGcp(Runs):
             if process is not None:
                 process.stop()
 
+    def redeploy(self, environment: Mapping[str, str]) -> None:
+        """Replace `process` by one with this environment, as a new revision does; the API stays as it is."""
+        self.environment = dict(environment)
+        self.function.stop()
+        self.function = self._describe_function()
+        self.start_function()
+
     def hold_back(self) -> None:
         """Keep messages in the work queue: the subscription stops pushing."""
         self._set_push({})
@@ -176,6 +175,17 @@ class LocalGcp(Runs):
         message = {"data": base64.b64encode(body.encode()).decode(), "attributes": dict(attributes or {})}
         path = f"/v1/projects/{PROJECT}/topics/work:publish"
         call("POST", self.pubsub.http_address, path, body={"messages": [message]})
+
+    def _describe_function(self) -> SupervisedProcess:
+        return framework(
+            "process",
+            port=self._function_port,
+            source=self._task_root / "handlers" / "gcp.py",
+            thread_count=self._settings.thread_count,
+            environment=self.environment,
+            task_root=self._task_root,
+            log_path=self._folder / "function.log",
+        )
 
     @property
     def _push_config(self) -> dict[str, str]:

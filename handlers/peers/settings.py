@@ -6,6 +6,8 @@ SLUICE_PEER_TIMEOUT_S    5: how long a peer may be silent
 SLUICE_ORDER             aws,gcp,azure: all clouds, the preferred one first; default: this one alone
 SLUICE_COPIES            1: in how many clouds an upload stands before it is acknowledged
 SLUICE_TAKEOVER_AFTER_S  120: how long an upload is left to its home cloud
+SLUICE_PROBE_EVERY_S     10: how often an object is put to see whether the cloud works
+SLUICE_FUNCTION_STALE_S  60: how long such an object may take through queue and function before that counts as failed
 SLUICE_BODY_MAX_BYTES    4194304: of an upload's body through the API, the same on every cloud
 SLUICE_API_KEYS          {"client's name": "<sha256 of its key, in hex>"}
 SLUICE_OPEN              1: clients need no key while there are none (local only; the embedded store is open, too)
@@ -69,6 +71,8 @@ class PeerSettings:
     peer_timeout_s: int
     copies: int
     takeover_after_s: int
+    probe_every_s: int
+    function_stale_s: int
     body_max_bytes: int
     client_keys: Mapping[str, str] = field(repr=False)
     is_open: bool
@@ -97,6 +101,8 @@ def read_peer_settings(env: Mapping[str, str]) -> PeerSettings:
         peer_timeout_s=whole_number(env, "SLUICE_PEER_TIMEOUT_S", 5, low=1, high=60),
         copies=whole_number(env, "SLUICE_COPIES", 1, low=1, high=len(order)),
         takeover_after_s=whole_number(env, "SLUICE_TAKEOVER_AFTER_S", 120, low=1, high=86_400),
+        probe_every_s=whole_number(env, "SLUICE_PROBE_EVERY_S", 10, low=1, high=3600),
+        function_stale_s=whole_number(env, "SLUICE_FUNCTION_STALE_S", 60, low=1, high=86_400),
         body_max_bytes=whole_number(env, "SLUICE_BODY_MAX_BYTES", _BODY_MAX_BYTES, low=1024, high=_BODY_LIMIT_BYTES),
         client_keys=client_keys,
         is_open=not client_keys and (env.get("SLUICE_OPEN") == "1" or bool(env.get("SLUICE_LOCAL_DIR"))),

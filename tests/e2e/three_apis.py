@@ -167,6 +167,8 @@ def _settings(cloud: str, copies: int) -> PeerSettings:
         peer_timeout_s=5,
         copies=copies,
         takeover_after_s=120,
+        probe_every_s=10,
+        function_stale_s=60,
         body_max_bytes=BODY_MAX_BYTES,
         client_keys={"client": hashlib.sha256(API_KEY.encode()).hexdigest()},
         is_open=False,

@@ -98,6 +98,8 @@ class MemoryApi:
             "peer_timeout_s": 5,
             "copies": 1,
             "takeover_after_s": 120,
+            "probe_every_s": 10,
+            "function_stale_s": 60,
             "body_max_bytes": 1024 * 1024,
             "client_keys": {},
             "is_open": True,

@@ -274,6 +274,8 @@ def test_who_was_not_reached_is_left_alone_for_a_while() -> None:
         ("SLUICE_PEER_KEYS", '{"current": "k", "keys": {"k": "1234"}}', "SLUICE_PEER_KEYS.keys.k"),
         ("SLUICE_COPIES", "3", "SLUICE_COPIES"),
         ("SLUICE_TAKEOVER_AFTER_S", "0", "SLUICE_TAKEOVER_AFTER_S"),
+        ("SLUICE_PROBE_EVERY_S", "0", "SLUICE_PROBE_EVERY_S"),
+        ("SLUICE_FUNCTION_STALE_S", "a minute", "SLUICE_FUNCTION_STALE_S"),
         ("SLUICE_BODY_MAX_BYTES", "99999999", "SLUICE_BODY_MAX_BYTES"),
         ("SLUICE_API_KEYS", '{"x": "the key itself"}', "SLUICE_API_KEYS"),
     ],

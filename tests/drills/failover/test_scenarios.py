@@ -106,14 +106,6 @@ def test_two_faults_of_one_cloud_at_once(tmp_path: Path) -> None:
         read(tmp_path, GOOD.replace("goals:", second))
 
 
-def test_bad_deploy_elsewhere(tmp_path: Path) -> None:
-    """What cannot be made is said, not left out."""
-    other = "{at_s: 1, fault: bad-deploy, cloud: gcp, for_s: 3}"
-
-    with pytest.raises(ScenarioError, match="must be aws"):
-        read(tmp_path, GOOD.replace("{at_s: 1, fault: slow, cloud: gcp, delay_ms: 100, for_s: 3}", other))
-
-
 def test_unknown_name() -> None:
     """The names that there are, are listed."""
     with pytest.raises(ScenarioError, match="functions-dead"):
