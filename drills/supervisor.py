@@ -8,6 +8,7 @@ between a child's start and the line that reports it (microseconds) escapes.
 import atexit
 import http.client
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,6 +24,10 @@ from drills.waiting import wait_until
 
 LOOPBACK = "127.0.0.1"
 LOG_TAIL_BYTES = 4_000
+_PORTS = range(10_000, 32_768)
+_PORT_TRIES = 1_000
+_GIVEN: set[int] = set()
+_PICKING = threading.Lock()
 _LEASH_END_TIMEOUT_S = 10.0  # the leash itself needs `drills.leash.GRACE_S` at most, and only if groups are left
 
 
@@ -226,11 +231,19 @@ def locked_while_processes_are_left(path: Path) -> Iterator[None]:
 
 
 def pick_free_port() -> int:
-    """Return a loopback TCP port that was free a moment ago; a server that loses it fails to start, with its log."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback TCP port that was free a moment ago, and that this process has not been given before.
+
+    It is none of those that Linux takes for outgoing connections by itself (ip(7), ip_local_port_range: from 32768 on),
+    which could take it before its server does. A server that loses it all the same fails to start, with its log.
+    """
+    for _ in range(_PORT_TRIES):
+        port = _PORTS[secrets.randbelow(len(_PORTS))]
+        with _PICKING, socket.socket() as probe, suppress(OSError):
+            if port not in _GIVEN:
+                probe.bind((LOOPBACK, port))
+                _GIVEN.add(port)
+                return port
+    raise StartError(f"no free port found in {_PORT_TRIES} tries, from {_PORTS[0]} to {_PORTS[-1]}")
 
 
 def answers_http(port: int, path: str, *, any_status: bool = False) -> bool:

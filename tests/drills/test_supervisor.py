@@ -164,3 +164,11 @@ forgotten._process.returncode = 0  # so that only the leash can be what Python w
 
     assert ended.stderr == ""
     assert not exists(int(ended.stdout))
+
+
+def test_ports_come_once_and_from_where_nobody_else_takes_them() -> None:
+    """Linux gives ports from 32768 on to outgoing connections, one of which could take a server's port before it."""
+    ports = [pick_free_port() for _ in range(200)]
+
+    assert len(set(ports)) == 200
+    assert max(ports) < 32_768
