@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 from core.errors import StepError
@@ -27,15 +28,21 @@ _UPKEEP_MS = 2_000
 
 
 def watch_until(stopped: threading.Event, watch: Watch, upkeep: Upkeep, *, every_s: float, pull_every: int) -> None:
-    """Run rounds until told to stop. `pull_every`: do a part of the upkeep after every so many rounds; 0: never."""
+    """Run rounds until told to stop.
+
+    Args:
+        every_s: From the start of one round to the start of the next, which waits for the upkeep in any case.
+        pull_every: Do a part of the upkeep after every so many rounds; 0: never.
+    """
     said = ""
     for number in itertools.count(1):
+        began_s = time.monotonic()
         done = watch.run_round()
         if said != (said := describe(done)):
             log.warning("%s", said)
         if pull_every and number % pull_every == 0:
             _keep_up(upkeep)
-        if stopped.wait(every_s):
+        if stopped.wait(max(0.0, began_s + every_s - time.monotonic())):
             return
 
 
@@ -88,7 +95,7 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m handlers.watch", description=(__doc__ or "").split(":")[0])
     parser.add_argument("--cloud", choices=CLOUDS, required=True, help="from where")
-    parser.add_argument("--every-s", type=float, default=10.0, help="pause between rounds (default: %(default)s)")
+    parser.add_argument("--every-s", type=float, default=10.0, help="from one round to the next (default: %(default)s)")
     parser.add_argument(
         "--pull-every", type=int, default=6, help="sweep and merge peers' records after so many rounds; 0: never"
     )

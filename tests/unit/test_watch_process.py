@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 
 import pytest
 
@@ -9,6 +10,7 @@ from core.peer import Peer
 from core.record import Record, State
 from core.upkeep import Upkeep
 from core.upload import Upload
+from core.watch import Round
 from handlers.watch import describe, main, watch_until
 from tests.unit.sites_in_memory import Clouds
 
@@ -56,6 +58,28 @@ def test_rounds_until_told_to_stop(clouds: Clouds, caplog: pytest.LogCaptureFixt
         "1 records of aws merged",
         "1 records of gcp merged",
     ]
+
+
+def test_time_of_a_round_counts(clouds: Clouds) -> None:
+    """What looks take is part of the time between two rounds, so that slow looks are not seldom looks."""
+    pauses = []
+
+    class StopsAtOnce(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout)
+            return True
+
+    class Slow:
+        def run_round(self) -> Round:
+            until_s = time.monotonic() + 0.05
+            while time.monotonic() < until_s:
+                pass
+            return clouds.watches["azure"].run_round()
+
+    watch_until(StopsAtOnce(), Slow(), upkeep_of_azure(clouds), every_s=5, pull_every=0)  # type: ignore[arg-type]
+
+    assert pauses[0] is not None
+    assert 0 < pauses[0] <= 4.95
 
 
 def test_round_in_words(clouds: Clouds) -> None:
