@@ -1,4 +1,5 @@
-"""What the functions framework calls: `process`, with each message that Pub/Sub pushes. HTTP API: handlers/api/.
+"""What the functions framework calls: `process` with each message that Pub/Sub pushes, `watch` each minute. HTTP API:
+handlers/api/.
 
 Success acknowledges the message. An exception brings it back, after a wait that grows by the subscription's retry
 policy (10 to 600 s). What will never succeed is parked by our own code, with the reason, and so acknowledged.
@@ -39,6 +40,14 @@ def process(event: Any) -> None:
             worker.work.acknowledge(message)  # does nothing if it was pushed
     if back:
         raise RuntimeError("the message was not finished and should come again; the log says why")
+
+
+def watch(request: Any) -> dict[str, int]:  # noqa: ARG001
+    """Sweep, exchange records, and look at all clouds, for SLUICE_TIMEOUT_S seconds. Cloud Scheduler's request says
+    nothing that we need."""
+    from handlers.scheduled import run_minute
+
+    return {"look_count": run_minute(connect(), deadline_at_ms=clock_ms() + _settings().timeout_s * 1000)}
 
 
 @cache

@@ -6,6 +6,7 @@ const { makeProviderPlugin } = require('../lib/provider-plugin');
 const { ENVIRONMENT, HTTP, between, exactly, matching } = require('../lib/schema');
 
 const MEMORY = between(128, 32768); // "Configure memory limits" (Cloud Run documentation)
+const CRON = matching(/^(\S+ ){4}\S+$/); // "Cron job format and time zone" (Cloud Scheduler documentation)
 const TIMEOUT = between(3, 540); // of functions that events call ("Quotas", Cloud Run functions documentation)
 
 const schema = {
@@ -20,7 +21,7 @@ const schema = {
   },
   function: {
     properties: {
-      handler: { enum: ['handlers/gcp.process', 'handlers/api.app'] }, // what providers/gcp/package.py exports
+      handler: { enum: ['handlers/gcp.process', 'handlers/api.app', 'handlers/gcp.watch'] }, // what providers/gcp/package.py exports
       description: { type: 'string' },
       timeout_s: TIMEOUT,
       memory_mib: MEMORY,
@@ -32,6 +33,7 @@ const schema = {
   functionEvents: {
     pubsub: exactly({ topic: matching(/^[A-Za-z][\w.~+%-]{2,254}$/) }), // "Resource names" (Pub/Sub documentation)
     http: HTTP,
+    schedule: exactly({ cron: CRON }),
   },
 };
 

@@ -26,9 +26,10 @@ const MISTAKES = {
     ['stage: ${', 'regoin: x\n  stage: ${', /'provider': unrecognized property 'regoin'/],
     ["'europe-west1'}", "'Europe'}", /'provider\.region': value 'Europe' does not satisfy pattern/],
     ['timeout_s: ${param:timeout_s}', 'timeout_s: 541', /'functions\.process\.timeout_s': must be <= 540/],
-    ['handlers/gcp.process', 'handlers/gcp.proces', /'functions\.process\.handler': .*\[handlers\/gcp\.process, handlers\/api\.app\]/],
+    ['handlers/gcp.process', 'handlers/gcp.proces', /'functions\.process\.handler': .*\[handlers\/gcp\.process, handlers\/api\.app, handlers\/gcp\.watch\]/],
     ['pubsub: { topic: work }', 'pubsub: { topic: x }', /'functions\.process\.events\.0\.pubsub\.topic': value 'x' does not satisfy/],
     ['access: public', 'access: open', /'functions\.api\.events\.0\.http\.access': .*\[private, public\]/],
+    ["cron: '* * * * *'", "cron: 'hourly'", /'functions\.watch\.events\.0\.schedule\.cron': value 'hourly' does not satisfy/],
   ],
   azure: [
     ['runtime: python3.13', 'runtime: python3.8', /'provider\.runtime': must be equal to one of the allowed values \[python3\.13\]/],
@@ -157,6 +158,12 @@ for (const cloud of ['gcp', 'azure']) {
     assert.match(refused.stdout, /^405 METHOD NOT ALLOWED\n/);
   });
 }
+
+test('gcp: what a schedule calls answers how often it looked: a cloud alone looks at nobody', () => {
+  const { status, stdout, stderr } = sls(makeProject(), ['invoke', 'local', '--cloud', 'gcp', '-f', 'watch', '-d', '{}']);
+
+  assert.deepEqual([status, stdout], [0, '{"look_count": 0}\n'], stderr);
+});
 
 test('gcp: a push that the framework does not understand is refused with what a push has', () => {
   const argv = ['invoke', 'local', '--cloud', 'gcp', '-f', 'process', '-d', '{"message": {"data": "eA=="}}'];

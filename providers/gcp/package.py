@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 
-# The framework's targets are `process` and `api`. A view of Flask, which the framework is built on, may return a WSGI
-# application. The API is imported when it is called, because a cold start of `process` should not pay for it.
+# The framework's targets are `process`, `api` and `watch`. Google takes a function without a trigger of its own for one
+# of HTTP; ours has a subscription that we made ourselves, so that `process` has to say that it takes events. A view of
+# Flask, which the framework is built on, may return a WSGI application. The API is imported when it is called, because
+# a cold start of `process` should not pay for it.
 MAIN = """\
-from handlers.gcp import process
+import functions_framework
+from handlers.gcp import process, watch
 
-__all__ = ["api", "process"]
+__all__ = ["api", "process", "watch"]
+
+functions_framework.cloud_event(process)
 
 
 def api(request):

@@ -44,14 +44,14 @@ def test_cloud_among_others_looks_at_them(tmp_path: Path) -> None:
     assert cloud.control.get("vote") is not None
 
 
-@pytest.mark.parametrize("cloud", ["aws"])
-def test_entrypoint(tmp_path: Path, cloud: str) -> None:
+@pytest.mark.parametrize(("cloud", "call"), [("aws", "watch({}, Context())"), ("gcp", "watch(None)")])
+def test_entrypoint(tmp_path: Path, cloud: str, call: str) -> None:
     """The function that the deployment names runs on the embedded store."""
     code = f"""
 import handlers.{cloud} as entry
 class Context:
     def get_remaining_time_in_millis(self): return 58_000
-print(entry.watch({{}}, Context()))
+print(entry.{call})
 """
     environment = {"PATH": os.defpath, "SLUICE_CLOUD": cloud, "SLUICE_LOCAL_DIR": str(tmp_path)}
 
