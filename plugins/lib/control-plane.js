@@ -46,7 +46,7 @@ class ControlPlane {
    * @param {string} url  https://HOST/PATH.
    * @param {{json?: object, body?: Buffer, headers?: object, isAnonymous?: boolean, missing?: any}} [request]
    *   missing: what to give where the answer is 404.
-   * @returns {Promise<any>}  With `headers` of the answer in its non-enumerable property `answerHeaders`.
+   * @returns {Promise<any>}  With the answer's own `answerHeaders`, `answerStatus` and `answerText`, which do not enumerate.
    * @throws {ControlPlaneError}
    */
   async ask(method, url, request = {}) {
@@ -88,7 +88,8 @@ class ControlPlane {
     }
     const parsed = parseJson(text);
     if (!answer.ok) throw this.#refusal(method, url, answer, parsed, text);
-    return Object.defineProperty(parsed ?? {}, 'answerHeaders', { value: answer.headers });
+    const told = { answerHeaders: answer.headers, answerStatus: answer.status, answerText: text };
+    return Object.defineProperties(Object(parsed ?? {}), Object.fromEntries(Object.entries(told).map(([name, value]) => [name, { value }])));
   }
 
   #refusal(method, url, { status, headers }, parsed, text) {

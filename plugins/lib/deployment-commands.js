@@ -16,6 +16,7 @@ const { converge, describe, plan, removeAll } = require('./converge');
  * @property {(name: string, event: any) => Promise<any>} invoke  Call a function; gives its answer.
  * @property {(name: string, since: Date) => Promise<{at: string, text: string}[]>} logs  Of a function, the oldest first.
  * @property {(name: string) => Promise<string>} readSecret  Newest value, or '' where there is none.
+ * @property {(name: string, value: string) => Promise<void>} writeSecret  Creates it, or adds a version if the value differs.
  * @property {(timestamp: string) => Promise<void>} [rollback]  Where the cloud has it.
  */
 

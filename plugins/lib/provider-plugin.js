@@ -5,6 +5,7 @@
 
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');
+const { ControlPlaneError } = require('./control-plane');
 const { DeploymentCommands, EVENTS } = require('./deployment-commands');
 const { invokeArguments, localSettings } = require('./invoke-local');
 
@@ -44,7 +45,8 @@ function makeProviderPlugin({ name, title, schema, packageSettings, makeDeployme
       this.handlers = makeDeployment ? commands.handlers : {};
       this.hooks = {
         initialize: () => this.refuseUnknown(),
-        ...Object.fromEntries(Object.entries(EVENTS).map(([typed, event]) => [event, () => this.handlers[typed]()])),
+        ...Object.fromEntries(Object.entries(EVENTS).map(([typed, event]) => [event, () => this.inOneLine(typed)])),
+        'deploy:function:packageFunction': () => this.package(),
         'before:package:createDeploymentArtifacts': () => this.package(),
         'invoke:local:invoke': () => this.invokeLocal(),
       };
@@ -61,6 +63,16 @@ function makeProviderPlugin({ name, title, schema, packageSettings, makeDeployme
       if (!(command in EVENTS) || command in this.handlers) return;
       const possible = Object.keys(this.handlers).join(', ') || 'only package and local commands';
       throw new this.serverless.classes.Error(`"sls ${command}" does not exist for ${title}: ${possible}.`, 'SLUICE_UNKNOWN_HERE');
+    }
+
+    /** What a cloud refused is no bug of ours: told without a stack. */
+    async inOneLine(typed) {
+      try {
+        await this.handlers[typed]();
+      } catch (error) {
+        if (!(error instanceof ControlPlaneError)) throw error;
+        throw new this.serverless.classes.Error(error.message, 'SLUICE_CONTROL_PLANE');
+      }
     }
 
     /** Call a function here. Python prints what the cloud would answer; we pass on its exit status. */

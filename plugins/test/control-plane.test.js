@@ -43,6 +43,15 @@ test('an emulator is asked in place of the host, which its path then names', asy
   assert.deepEqual(asked, [{ method: 'GET', path: '/host.example/v1/things/one', token: 'Bearer token-0' }]);
 });
 
+test('an answer tells its status, headers and text beside its JSON, which may be a text alone', async (t) => {
+  const { plane } = await answering(t, [[202, 'id-1', { location: 'there' }]]);
+
+  const answer = await plane.ask('POST', URL_OF_IT);
+
+  assert.deepEqual([String(answer), answer.answerStatus, answer.answerText], ['id-1', 202, '"id-1"']);
+  assert.equal(answer.answerHeaders.get('location'), 'there');
+});
+
 test('an emulator elsewhere than on this machine would be sent tokens, and is refused', () => {
   assert.throws(() => new ControlPlane({ title: 'The cloud', emulator: 'http://10.0.0.1:80' }), /must be at 127\.0\.0\.1/);
 });
