@@ -1,4 +1,4 @@
-"""What Azure Functions calls: `process`, with each message of the work queue. The HTTP API is handlers/api/.
+"""What Azure Functions calls: `process` with each message of the work queue, `watch` each minute. HTTP: handlers/api/.
 
 Written for the v2 programming model, with what azure-functions 1.26 (Python 3.10 to 3.12) and 2.x (3.13 on) share. The
 root module that Azure wants, `function_app.py`, is made by `providers.azure.package`: it takes `app` from
@@ -21,6 +21,9 @@ from handlers.settings import Settings, read_settings, required, required_with_p
 from handlers.wiring import clock_ms, make_worker
 from providers.azure.events import messages_of, parse
 from providers.azure.message_text import decode
+
+# The next call of the timer is a minute later, and a timer does not overlap itself.
+_WATCH_S = 55
 
 
 class MessageComesBackError(Exception):
@@ -56,6 +59,14 @@ def process(event: dict[str, Any], context: Any) -> None:  # noqa: ARG001
             failed.append(str(error))
     if failed:
         raise MessageComesBackError("; ".join(failed))
+
+
+def watch(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001
+    """Sweep, exchange records, and look at all clouds, until shortly before the next call, or the app's timeout."""
+    from handlers.scheduled import run_minute
+
+    seconds = min(_WATCH_S, _settings().timeout_s)
+    return {"look_count": run_minute(connect(), deadline_at_ms=clock_ms() + seconds * 1000)}
 
 
 @cache

@@ -6,7 +6,7 @@ Apart from handlers/azure.py, because the operator's commands run without azure-
 import azure.functions as func
 
 from core.ports import Message
-from handlers.azure import process_message
+from handlers import azure
 
 app = func.FunctionApp()
 
@@ -15,7 +15,7 @@ app = func.FunctionApp()
 @app.queue_trigger(arg_name="message", queue_name="%SLUICE_WORK_QUEUE%", connection="SLUICE_STORAGE")
 def process(message: func.QueueMessage) -> None:
     """Work off one message. Event Grid puts them into the queue directly."""
-    process_message(
+    azure.process_message(
         Message(
             message_id=message.id or "",
             body=message.get_body().decode(errors="replace"),
@@ -23,3 +23,10 @@ def process(message: func.QueueMessage) -> None:
             receive_count=message.dequeue_count or 1,
         )
     )
+
+
+@app.function_name("watch")
+@app.timer_trigger(arg_name="timer", schedule="0 * * * * *")
+def watch(timer: func.TimerRequest) -> None:
+    """Look after this cloud, and at all others. A call that comes late is as good as any."""
+    azure.watch({}, timer)

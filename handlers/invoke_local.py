@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
                 answer = push(event, handler=options.handler)
             case "schedule":
                 answer = json.dumps(load(options.handler)(event))
-            case "queue":
+            case "queue" | "timer":
                 load(options.handler)(event, None)  # nobody gets to see what it returns
                 answer = ""
             case _:
@@ -111,9 +111,8 @@ def request(event: Mapping[str, Any], *, app: Any) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m handlers.invoke_local", description="call a function here")
     parser.add_argument("--handler", required=True, help="the function, as handlers/gcp.process")
-    parser.add_argument(
-        "--trigger", required=True, choices=("pubsub", "queue", "schedule", "http"), help="what calls it"
-    )
+    triggers = ("pubsub", "queue", "schedule", "timer", "http")
+    parser.add_argument("--trigger", required=True, choices=triggers, help="what calls it")
     parser.add_argument("--path", help="file with the event")
     parser.add_argument("--data", help="the event itself")
     return parser

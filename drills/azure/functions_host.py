@@ -1,8 +1,9 @@
 """A stand-in for the Azure Functions host: workers, and the queue trigger with the semantics of the real one.
 
 Source: "Azure Queue storage trigger", "host.json" (Azure Functions documentation) and the WebJobs extension's
-QueueProcessor. Real is what runs in the worker. HTTP is in `drills.azure.http_trigger`. Not here: timers, output
-bindings, scaling, renewing the lock of a message (no function runs half as long as the lock).
+QueueProcessor. Real is what runs in the worker. HTTP is in `drills.azure.http_trigger`. Not here: timers (local clouds
+run handlers/watch.py, which does what `watch` does), output bindings, scaling, renewing the lock of a message (no
+function runs half as long as the lock).
 """
 
 import json

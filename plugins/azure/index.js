@@ -18,7 +18,7 @@ const schema = {
   },
   function: {
     properties: {
-      handler: { enum: ['handlers/azure.process', 'handlers/api.app'] }, // what providers/azure/package.py exports
+      handler: { enum: ['handlers/azure.process', 'handlers/azure.watch', 'handlers/api.app'] }, // what providers/azure/package.py exports
       description: { type: 'string' },
       max_concurrency: between(1, 1000),
       environment: ENVIRONMENT,
@@ -30,6 +30,7 @@ const schema = {
       name: matching(/^[a-z0-9](-?[a-z0-9]){2,62}$/), // "Naming Queues and Metadata" (Azure Storage documentation)
       batch_count: between(1, 32), // "host.json", queues.batchSize
     }),
+    timer: exactly({ schedule: { enum: ['0 * * * * *'] } }), // each minute: handlers/azure_app.py says so, and this shows it
     http: HTTP,
   },
 };

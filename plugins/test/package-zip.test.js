@@ -125,7 +125,7 @@ print(process.post("/", json=push).text)
   assert.equal(stdout, '401 405 404\nOK\n');
 });
 
-test('azure: the app has both functions, the API itself asks who calls, and host.json has the settings', () => {
+test('azure: the app has all functions, the API itself asks who calls, and host.json has the settings', () => {
   const code = `
 import azure.functions as func, function_app
 functions = {f.get_function_name(): f for f in function_app.app.get_functions()}
@@ -141,7 +141,7 @@ for path in ("health", "uploads/%C3%BC?x=y"):
 
   assert.equal(status, 0, stderr);
   const [triggers, health, record] = stdout.trim().split('\n');
-  assert.equal(triggers, "{'api': ('httpTrigger', 'ANONYMOUS'), 'process': ('queueTrigger', 'None')}");
+  assert.equal(triggers, "{'api': ('httpTrigger', 'ANONYMOUS'), 'process': ('queueTrigger', 'None'), 'watch': ('timerTrigger', 'None')}");
   assert.match(health, /^401 application\/problem\+json .*unauthorized/);
   assert.match(record, /^404 application\/problem\+json /);
   const host = JSON.parse(read(zip)['host.json']);

@@ -37,6 +37,7 @@ const MISTAKES = {
     ['timeout_s: ${param:timeout_s}', 'timeout_s: soon', /'provider\.timeout_s': must be integer/],
     ['name: work,', 'nme: work,', /'functions\.process\.events\.0\.queue': must have required property 'name'/],
     ["batch_count: '${param:batch_count}' }", 'batch_count: 33 }', /'functions\.process\.events\.0\.queue\.batch_count': must be <= 32/],
+    ["schedule: '0 * * * * *'", "schedule: '0 0 * * * *'", /'functions\.watch\.events\.0\.timer\.schedule': .*\[0 \* \* \* \* \*\]/],
     ['- http: {', '- htp: {', /'functions\.api\.events\.0': unsupported function event/],
   ],
 };
@@ -117,6 +118,14 @@ test('azure: nothing is answered, and the event may come from a file', () => {
   const { event, env } = JSON.parse(stdout);
   assert.deepEqual(event, { a: 'ü' });
   assert.equal(env.PYTHON_THREADPOOL_THREAD_COUNT, '20');
+});
+
+test('azure: the timer calls its function without an event of note', () => {
+  const env = { SLUICE_TIMEOUT_S: '10' }; // of the app, in which `watch` has no time for looks
+
+  const { status, stdout, stderr } = sls(makeProject(), ['invoke', 'local', '--cloud', 'azure', '-f', 'watch', '-d', '{}'], env);
+
+  assert.deepEqual([status, stdout], [0, ''], stderr);
 });
 
 for (const cloud of ['gcp', 'azure']) {

@@ -3,6 +3,7 @@
 Run as a script, by the Python whose azure-functions is tried:
 
     python azure_functions_in_process.py APP_FOLDER FUNCTION < {"id", "popReceipt", "dequeueCount", "body"}
+    python azure_functions_in_process.py APP_FOLDER FUNCTION < what a timer's function is given
 
 Prints {"azure_functions": version, "bindings": {function: [its bindings]}, "is_success", "error"}.
 """
@@ -35,8 +36,8 @@ class Protocol:
         return Answer
 
 
-async def call_once(folder: str, function: str, message: dict[str, Any]) -> dict[str, Any]:
-    """Index the folder's functions, and call one with a message of a queue."""
+async def call_once(folder: str, function: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Index the folder's functions, and call one with a message of a queue, or as a timer does."""
     init = SimpleNamespace(capabilities={}, function_app_directory=folder)
     request = SimpleNamespace(
         properties={"protos": Protocol(), "host": "127.0.0.1"}, request=SimpleNamespace(worker_init_request=init)
@@ -46,14 +47,8 @@ async def call_once(folder: str, function: str, message: dict[str, Any]) -> dict
     assert answer.result.status == Answer.Success, vars(answer.result.exception)
     found = await runtime.functions_metadata_request(request)
     functions = {one.name: one for one in found.function_metadata_results}
-    metadata = {
-        "Id": Datum(message["id"], "string"),
-        "PopReceipt": Datum(message["popReceipt"], "string"),
-        "DequeueCount": Datum(json.dumps(message["dequeueCount"]), "json"),
-    }
-    is_success, _, _, error, _ = await invocation_request_native(
-        "1", functions[function].function_id, [("message", Datum(message["body"], "string"))], metadata
-    )
+    inputs, metadata = call_of(given)
+    is_success, _, _, error, _ = await invocation_request_native("1", functions[function].function_id, inputs, metadata)
     runtime.stop_threadpool_executor()
     return {
         "azure_functions": importlib.metadata.version("azure-functions"),
@@ -61,6 +56,18 @@ async def call_once(folder: str, function: str, message: dict[str, Any]) -> dict
         "is_success": is_success,
         "error": str(error),
     }
+
+
+def call_of(given: dict[str, Any]) -> tuple[list[tuple[str, Datum]], dict[str, Datum]]:
+    """The call's input and its metadata, as the host sends them."""
+    if "body" not in given:
+        return [("timer", Datum(json.dumps(given), "json"))], {}
+    metadata = {
+        "Id": Datum(given["id"], "string"),
+        "PopReceipt": Datum(given["popReceipt"], "string"),
+        "DequeueCount": Datum(json.dumps(given["dequeueCount"]), "json"),
+    }
+    return [("message", Datum(given["body"], "string"))], metadata
 
 
 if __name__ == "__main__":

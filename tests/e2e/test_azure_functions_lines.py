@@ -80,20 +80,20 @@ def operator(environment: dict[str, str], *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
+def call(python: str, function: str, given: Any, *, environment: dict[str, str], app_folder: Path) -> Any:
+    """Have the runtime call a function; gives what the script prints."""
+    command = [python, str(SCRIPT), str(app_folder), function]
+    done = subprocess.run(command, input=json.dumps(given), env=environment, **OUTPUT, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def require_one_record(python: str, *, line: str, environment: dict[str, str], app_folder: Path) -> None:
     """Put a file, have the runtime call `process` with its event, and look for the record."""
     [message] = operator(environment, "put", __file__, "--key=k")["messages"]
 
-    done = subprocess.run(
-        [python, str(SCRIPT), str(app_folder), "process"],
-        input=json.dumps(message),
-        env=environment,
-        **OUTPUT,
-        timeout=60,
-    )
+    answer = call(python, "process", message, environment=environment, app_folder=app_folder)
 
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout.splitlines()[-1])
     assert answer["azure_functions"].startswith(line)
     assert answer["is_success"], answer["error"]
     [trigger] = answer["bindings"]["process"]
@@ -102,13 +102,26 @@ def require_one_record(python: str, *, line: str, environment: dict[str, str], a
     assert (record["key"], record["state"], record["size_bytes"]) == ("k", "recorded", Path(__file__).stat().st_size)
 
 
+def require_a_minute(python: str, *, environment: dict[str, str], app_folder: Path) -> None:
+    """Have the runtime call `watch` as the host's timer does."""
+    late = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": None, "IsPastDue": True}
+
+    answer = call(python, "watch", late, environment=environment, app_folder=app_folder)
+
+    assert answer["is_success"], answer["error"]
+    [trigger] = answer["bindings"]["watch"]
+    assert (trigger["type"], trigger["schedule"]) == ("timerTrigger", "0 * * * * *")
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="azure-functions 1.26 is for Python 3.10 to 3.12")
 def test_azure_functions_1(environment: dict[str, str], app_folder: Path) -> None:
-    """azure-functions 1.26 finds the functions, and `process` records an upload."""
+    """azure-functions 1.26 finds the functions, `process` records an upload, and `watch` runs."""
     require_one_record(sys.executable, line="1.", environment=environment, app_folder=app_folder)
+    require_a_minute(sys.executable, environment=environment, app_folder=app_folder)
 
 
 @pytest.mark.timeout(300)
 def test_azure_functions_2(new_python: str, environment: dict[str, str], app_folder: Path) -> None:
     """azure-functions 2.x, in the versions that Azure installs with the package, does the same."""
     require_one_record(new_python, line="2.", environment=environment, app_folder=app_folder)
+    require_a_minute(new_python, environment=environment, app_folder=app_folder)

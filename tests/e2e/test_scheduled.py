@@ -44,7 +44,9 @@ def test_cloud_among_others_looks_at_them(tmp_path: Path) -> None:
     assert cloud.control.get("vote") is not None
 
 
-@pytest.mark.parametrize(("cloud", "call"), [("aws", "watch({}, Context())"), ("gcp", "watch(None)")])
+@pytest.mark.parametrize(
+    ("cloud", "call"), [("aws", "watch({}, Context())"), ("azure", "watch({}, Context())"), ("gcp", "watch(None)")]
+)
 def test_entrypoint(tmp_path: Path, cloud: str, call: str) -> None:
     """The function that the deployment names runs on the embedded store."""
     code = f"""
