@@ -31,6 +31,15 @@ function takePositionals(argv, commands) {
   return { argv: kept, positionals: [...positionals, ...argv.slice(end + 1)] };
 }
 
+/**
+ * `deploy --plan` as the command `deploy plan`, on which the framework has no hooks that deploy.
+ * @param {string[]} argv  Arguments after the program's name.
+ */
+function renamePlan(argv) {
+  const isDeploy = argv[0] === 'deploy' && (argv[1] ?? '-').startsWith('-');
+  return isDeploy && argv.includes('--plan') ? ['deploy', 'plan', ...argv.slice(1).filter((each) => each !== '--plan')] : argv;
+}
+
 /** A lone dash is a file name by convention. */
 const isOption = (argument) => argument.startsWith('-') && argument !== '-';
 
@@ -65,4 +74,4 @@ function declareOptions(names, options) {
   return root.commands;
 }
 
-module.exports = { takePositionals, pythonArguments, declareOptions };
+module.exports = { declareOptions, pythonArguments, renamePlan, takePositionals };

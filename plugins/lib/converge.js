@@ -15,7 +15,10 @@
  * @property {(live: object) => Promise<string>} [whyKept]  Why it is removed with --force only: "it holds files"; '' if not.
  */
 
-/** @typedef {{resource: Resource, action: 'create' | 'update' | 'keep', names: string[], live: object | null}} Step */
+/**
+ * `remove` and `replace` are a cloud's own plans only (plugins/aws/plan.js).
+ * @typedef {{resource: Resource, action: 'create' | 'update' | 'keep' | 'remove' | 'replace', names: string[], live: object | null}} Step
+ */
 
 /**
  * What is to be done for one resource.
@@ -84,8 +87,7 @@ async function removeAll(resources, { force, tell, refuse }) {
 
 /** A step in a line: "would update function sluice-dev-api: memory, environment". */
 function describe({ action, resource, names }) {
-  const verb = { create: 'would create', update: 'would update', keep: 'would keep' }[action];
-  return `${verb} ${resource.title}${names.length ? `: ${names.join(', ')}` : ''}`;
+  return `would ${action} ${resource.title}${names.length ? `: ${names.join(', ')}` : ''}`;
 }
 
 module.exports = { converge, describe, plan, removeAll };

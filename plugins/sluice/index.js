@@ -7,8 +7,10 @@ const { spawnSync } = require('node:child_process');
 const { existsSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { listClouds } = require('../lib/cloud');
-const { declareOptions, pythonArguments, takePositionals } = require('../lib/command-line');
+const { planService } = require('../aws/plan');
+const { chooseCloud, listClouds } = require('../lib/cloud');
+const { declareOptions, pythonArguments, renamePlan, takePositionals } = require('../lib/command-line');
+const { describe } = require('../lib/converge');
 const { settingsFromOutputs } = require('../lib/deployed');
 const { localCloudsArguments, runUntilStopped } = require('../lib/local-clouds');
 const { CREDENTIALS, NO_ACCOUNT, localEnvironment, withoutReferences } = require('../lib/local-run');
@@ -96,16 +98,22 @@ module.exports = class Sluice {
    * @param {object} serverless
    * @param {Record<string, any>} options  Filled by the framework after the constructor.
    */
-  constructor(serverless, options) {
+  constructor(serverless, options, { writeText }) {
     this.serverless = serverless;
     this.options = options;
+    this.writeText = writeText;
     const local = { usage: 'Clouds on this machine', type: 'container', commands: { up: LOCAL_UP } };
     const ofFramework = declareOptions(WITH_CLOUD, CLOUD);
     ofFramework.deploy.options = { ...CLOUD, ...PLAN };
+    ofFramework.deploy.commands.plan = { usage: 'The same as deploy --plan, on AWS', lifecycleEvents: ['run'], options: CLOUD };
     ofFramework.remove.options = { ...CLOUD, ...FORCE };
     this.commands = { ...ofFramework, ...COMMANDS, ...declareCommands(), local };
     this.hooks = {
-      initialize: () => this.prepareLocalRun(),
+      initialize: () => {
+        this.refuseToDeployForPlan();
+        this.prepareLocalRun();
+      },
+      'deploy:plan:run': () => this.planAws(),
       'before:package:createDeploymentArtifacts': () => this.preparePackaging(),
       'before:deploy:function:packageFunction': () => this.preparePackaging(),
       'local:up:run': () => this.startLocalClouds(),
@@ -115,12 +123,34 @@ module.exports = class Sluice {
       ),
     };
 
-    const handedOn = takeHandedOn(process.argv.slice(2));
+    const typed = process.argv.slice(2);
+    const handedOn = takeHandedOn(chooseCloud(typed, process.env) === 'aws' ? renamePlan(typed) : typed);
     const { argv, positionals } = takePositionals(handedOn.argv, ['put', 'redrive', 'upload']);
     process.argv.splice(2, Infinity, ...argv);
     this.positionals = [...positionals, ...handedOn.rest];
 
     process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'; // package.json states which Node we need
+  }
+
+  /**
+   * The framework's deployment to AWS knows no plan: it must not run. `renamePlan` has made another command of it, unless an
+   * option stands before the command.
+   */
+  refuseToDeployForPlan() {
+    const isDeploy = this.serverless.processedInput.commands.join(' ') === 'deploy';
+    if (!isDeploy || !this.options.plan || this.cloud !== 'aws') return;
+    this.refuse('The plan did not take the place of the deployment: write "sls deploy --plan", and other options after it.');
+  }
+
+  /** Package, and let CloudFormation say what it would change. */
+  async planAws() {
+    if (this.cloud !== 'aws') this.refuse('Write: sls deploy --plan');
+    await this.serverless.pluginManager.spawn('package');
+    const name = this.serverless.getProvider('aws').naming.getStackName();
+    const steps = await planService(this.serverless).catch((error) => {
+      throw new this.serverless.classes.Error(`Cannot plan stack "${name}": ${error.message}`, 'SLUICE_NO_PLAN');
+    });
+    this.writeText(steps.map(describe).join('\n'));
   }
 
   /** Run one of our commands. Python prints results and errors; we pass on its exit status. */

@@ -1,0 +1,177 @@
+"""AWS through the Serverless command line, against an emulator that itself runs the packaged functions."""
+
+import json
+import os
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drills.aws.clients import CREDENTIALS, REGION, aws_client
+from drills.aws.ministack import Ministack
+from drills.waiting import wait_until
+from tests.e2e.bucket import ROOT, WAIT_S
+
+pytestmark = pytest.mark.timeout(300)  # the first test waits for the deployment
+
+SLS_TIMEOUT_S = 180
+LEAVING_NOTHING = ("--param", "data_deletion_policy=Delete", "--param", "ledger_deletion_protection=false")
+
+
+class Account:
+    """An emulated account with nothing else in it."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self.endpoint_url = endpoint_url
+
+    def sls(self, *arguments: str) -> str:
+        """Run the framework; gives standard output and standard error."""
+        done = subprocess.run(
+            [str(ROOT / "node_modules/.bin/sls"), *arguments],
+            cwd=ROOT,
+            env={**os.environ, **CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint_url, "AWS_REGION": REGION},
+            capture_output=True,
+            text=True,
+            timeout=SLS_TIMEOUT_S,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def client(self, service: Any) -> Any:
+        return aws_client(service, endpoint_url=self.endpoint_url)
+
+    def standing(self) -> set[str]:
+        """Names of everything in it."""
+        stacks = self.client("cloudformation").list_stacks()["StackSummaries"]
+        listed = [
+            [stack["StackName"] for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"],
+            [bucket["Name"] for bucket in self.client("s3").list_buckets()["Buckets"]],
+            self.client("sqs").list_queues().get("QueueUrls", []),
+            self.client("dynamodb").list_tables()["TableNames"],
+            [each["FunctionName"] for each in self.client("lambda").list_functions()["Functions"]],
+            [each["RoleName"] for each in self.client("iam").list_roles()["Roles"]],
+            [each["logGroupName"] for each in self.client("logs").describe_log_groups()["logGroups"]],
+            [each["AlarmName"] for each in self.client("cloudwatch").describe_alarms()["MetricAlarms"]],
+            [each["Name"] for each in self.client("events").list_rules()["Rules"]],
+            [each["Name"] for each in self.client("apigatewayv2").get_apis()["Items"]],
+        ]
+        return {name for names in listed for name in names}
+
+    def updated_at(self) -> Any:
+        [stack] = self.client("cloudformation").describe_stacks(StackName="sluice-dev")["Stacks"]
+        return stack["LastUpdatedTime"]
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with Ministack(tmp_path_factory.mktemp("ministack")) as emulator:
+        yield Account(emulator.endpoint_url)
+
+
+@pytest.fixture(scope="module")
+def plan_of_new(account: Account) -> str:
+    """What `--plan` said while nothing stood."""
+    return account.sls("deploy", "--plan", "--cloud", "aws")
+
+
+@pytest.fixture(scope="module")
+def deployed(account: Account, plan_of_new: str) -> Account:
+    """The account with the deployed stack; all tests share it."""
+    assert account.standing() == set()
+    account.sls("deploy", "--cloud", "aws", *LEAVING_NOTHING)
+    return account
+
+
+def test_plan_of_a_new_stack_creates_nothing(account: Account, plan_of_new: str) -> None:
+    """`sls deploy --plan` lists what would be created, and leaves the account as empty as it was."""
+    assert "would create AWS::SQS::Queue WorkQueue\n" in plan_of_new
+    assert "would create AWS::Lambda::Function ProcessLambdaFunction\n" in plan_of_new
+    assert account.standing() == set()
+
+
+def test_all_functions_are_deployed(deployed: Account) -> None:
+    """`sls info` names the three functions and the API's address."""
+    told = deployed.sls("info")
+
+    assert [name for name in ("process", "api", "watch") if f"{name}: sluice-dev-{name}" in told] == [
+        "process",
+        "api",
+        "watch",
+    ]
+    assert "endpoint: ANY - https://" in told
+
+
+def test_second_deployment_changes_nothing(deployed: Account) -> None:
+    """The same project deployed again is seen to be the same, and the stack is not touched."""
+    before = deployed.updated_at()
+
+    told = deployed.sls("deploy", *LEAVING_NOTHING)
+
+    assert "No changes to deploy" in told
+    assert deployed.updated_at() == before
+
+
+def test_plan_names_the_properties_that_change(deployed: Account) -> None:
+    """A plan of another setting names what it touches, not the code, which is the same, and changes nothing."""
+    before = deployed.updated_at()
+
+    told = deployed.sls("deploy", "--plan", "--param", "timeout_s=61", *LEAVING_NOTHING)
+
+    lines = {line.split(":  ")[0] for line in told.splitlines() if line.startswith("would")}
+    assert "would update AWS::SQS::Queue WorkQueue: VisibilityTimeout" in lines
+    [process] = [
+        line for line in lines if line.startswith("would update AWS::Lambda::Function ProcessLambdaFunction: ")
+    ]
+    assert process.split(": ")[1].split(", ") == ["perhaps Environment", "perhaps Role", "Timeout"]
+    assert deployed.updated_at() == before
+
+
+def test_plan_of_no_change_keeps_the_stack(deployed: Account) -> None:
+    """A plan of what stands says that it would be kept."""
+    assert "would keep stack sluice-dev" in deployed.sls("deploy", "--plan", *LEAVING_NOTHING)
+
+
+def test_invoked_function_answers_and_logs(deployed: Account) -> None:
+    """`sls invoke` prints the answer of the deployed function, and `sls logs` what it wrote."""
+    told = deployed.sls("invoke", "-f", "process", "-d", '{"unknown": 1}')
+
+    assert json.loads(told) == {"batchItemFailures": []}
+    assert "parked: the message has no Records" in deployed.sls("logs", "-f", "process")
+
+
+def test_deployed_function_records_an_upload(deployed: Account, tmp_path: Path) -> None:
+    """A file put with `sls put --deployed` is recorded by the function, and `sls ledger --deployed` shows it."""
+    (tmp_path / "hello.txt").write_text("hello\n")
+
+    deployed.sls("put", str(tmp_path / "hello.txt"), "--deployed")
+
+    def is_recorded() -> bool:
+        rows = deployed.client("dynamodb").scan(TableName="sluice-dev-ledger")["Items"]
+        return any("recorded" in json.dumps(row) for row in rows)
+
+    wait_until(is_recorded, timeout_s=WAIT_S, what="the record")
+    [record] = json.loads(deployed.sls("ledger", "--json", "--deployed"))["records"]
+    assert (record["state"], record["key"], record["content_type"]) == ("recorded", "hello.txt", "text/plain")
+
+
+def test_deployed_api_answers(deployed: Account) -> None:
+    """The HTTP API of the stack leads to the deployed function, which asks for a key."""
+    [api] = deployed.client("apigatewayv2").get_apis()["Items"]
+    url = f"{deployed.endpoint_url}/restapis/{api['ApiId']}/$default/_user_request_/v1/health"
+
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(url, timeout=WAIT_S)
+
+    with refused.value as answer:
+        assert answer.code == 401
+        assert json.load(answer)["type"].endswith("unauthorized")
+
+
+def test_removal_leaves_nothing(deployed: Account) -> None:
+    """`sls remove` removes all that stands; the last test, as it takes the stack from the others."""
+    deployed.sls("remove")
+
+    assert deployed.standing() == set()
