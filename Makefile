@@ -44,7 +44,7 @@ template: setup .venv-checkov/.done ## Package for AWS and judge the CloudFormat
 	.venv-checkov/bin/checkov --config-file providers/aws/.checkov.yml --file .serverless/cloudformation-template-update-stack.json
 
 drills: setup ## Run every failover drill on local clouds (exit status is the verdict)
-	@$(BIN)/python -m drills.failover $(basename $(notdir $(wildcard drills/scenarios/*.yml)))
+	@$(BIN)/python -m drills.failover --all
 
 outages: setup ## Break each part of each of three local clouds in turn, while a client uploads (CI breaks each part of one)
 	SLUICE_ALL_OUTAGES=1 $(BIN)/pytest -q tests/e2e/test_outages.py

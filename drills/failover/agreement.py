@@ -15,7 +15,7 @@ _KEPT = (
 
 def read_ledgers(together: Together) -> dict[str, tuple[Row, ...]]:
     """Each cloud's rows, without the fields that no check needs."""
-    return {name: tuple(map(_kept, cloud.drilled.scan())) for name, cloud in together.clouds.items()}
+    return {name: tuple(map(kept_fields, cloud.drilled.scan())) for name, cloud in together.clouds.items()}
 
 
 def open_count(sent: Sequence[Sent], ledgers: Mapping[str, Sequence[Row]]) -> int:
@@ -24,6 +24,7 @@ def open_count(sent: Sequence[Sent], ledgers: Mapping[str, Sequence[Row]]) -> in
     return sum(bool(each.faults) for each in checked)
 
 
-def _kept(row: Row) -> dict[str, Any]:
+def kept_fields(row: Row) -> dict[str, Any]:
+    """The fields that a check needs, as text or whole numbers."""
     kept = {name: row[name] for name in _KEPT if row.get(name) not in (None, "")}
     return {name: value if isinstance(value, str) else int(value) for name, value in kept.items()}

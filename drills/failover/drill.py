@@ -1,4 +1,4 @@
-"""Runs one scenario on local clouds, from their start to a history that can be judged.
+"""Runs one scenario, from clouds that are well to a history that can be judged.
 
 start ── warm up ── before ── faults, actions ── healed, back at the preferred cloud ── after ── quiet ── history
                       └───────────────── load by all roads ─────────────────────────────┘
@@ -10,85 +10,105 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from drills.failover.agreement import open_count, read_ledgers
-from drills.failover.bucket_clients import put_into
-from drills.failover.clients import BucketRoad, ListRoad, NameRoad, PresignedRoad
-from drills.failover.control_rows import row_reader
+from drills.failover.agreement import open_count
+from drills.failover.clients import BucketRoad, ListRoad
 from drills.failover.execution_logs import count_executions
-from drills.failover.history import Event, History, Moments, Sent
+from drills.failover.history import Event, History, Moments, Row, Sent
 from drills.failover.load import LoadGenerator
 from drills.failover.moments import drain_began_at_ms, moments_of_route
 from drills.failover.observing import Observer
 from drills.failover.scenario import Load, Road, Scenario
+from drills.failover.scene import LookFailedError, Scene
 from drills.failover.sending import Client, File, Patience, send
-from drills.failover.surroundings import FAIL_COUNT, Surroundings, started
+from drills.failover.surroundings import started
 from drills.failover.timeline import Timeline
 from drills.waiting import wait_until
-from drills.what_is_real import WHAT_IS_REAL
 
+WARM_UP = "warm-up"
 _SETTLED_S = 60.0
 _WARM_COUNT = 3
-_LOOK_EVERY_S = 0.5
 
 Say = Callable[[Event], None]
 
 
-def run_drill(scenario: Scenario, folder: Path, *, say: Say, on_sent: Callable[[Sent], None]) -> History:
-    """Run it.
+def run_on_local_clouds(scenario: Scenario, folder: Path, *, say: Say, on_sent: Callable[[Sent], None]) -> History:
+    """Start local clouds, and run it there.
 
     Args:
         folder: Of the clouds' data and logs, new or empty.
-        say: Told of everything that happens, from several threads.
-        on_sent: Told of every file when it is acknowledged or given up, from several threads.
+        say, on_sent: As of `run_drill`.
 
     Raises:
         CloudsDidNotStartError, StartError, TimeoutError: The drill could not begin.
     """
     started_at_ms = _now_ms()
     say(Event(at_ms=started_at_ms, kind="note", cloud="", text=f"{', '.join(scenario.clouds)} start"))
-    with started(scenario, folder) as around:
-        readers = {cloud: row_reader(running.local) for cloud, running in around.together.clouds.items()}
-        observer = Observer(readers, fail_count=FAIL_COUNT, dns_admin_port=around.dns_admin_port, say=say)
-        with observer:
-            drill = _Drill(scenario, around, observer, on_sent=on_sent)
-            drill.warm_up()
-            return drill.run(folder, started_at_ms=started_at_ms)
+    with started(scenario, folder) as scene:
+        return run_drill(scenario, scene, started_at_ms=started_at_ms, say=say, on_sent=on_sent)
+
+
+def run_drill(
+    scenario: Scenario, scene: Scene, *, started_at_ms: int, say: Say, on_sent: Callable[[Sent], None]
+) -> History:
+    """Run it where the clouds are up.
+
+    Args:
+        say: Told of everything that happens, from several threads.
+        on_sent: Told of every file when it is acknowledged or given up, from several threads.
+
+    Raises:
+        TimeoutError: The clouds were not well, so the drill did not begin.
+    """
+    with Observer(scene.looks, pace=scene.pace, name_status_url=scene.name_status_url, say=say) as observer:
+        drill = _Drill(scenario, scene, observer, on_sent=on_sent)
+        drill.warm_up()
+        return drill.run(started_at_ms=started_at_ms)
 
 
 class _Drill:
     def __init__(
-        self, scenario: Scenario, around: Surroundings, observer: Observer, *, on_sent: Callable[[Sent], None]
+        self, scenario: Scenario, scene: Scene, observer: Observer, *, on_sent: Callable[[Sent], None]
     ) -> None:
-        self._scenario, self._around, self._observer = scenario, around, observer
+        self._scenario, self._scene, self._observer = scenario, scene, observer
         self._on_sent = on_sent
-        self._clients, self._patience = _make_clients(scenario, around)
+        self._patience = Patience(
+            copies=scenario.copies,
+            try_timeout_s=scenario.try_timeout_s,
+            give_up_s=scenario.give_up_s,
+            headers={"Authorization": f"Bearer {scene.api_key}"},
+        )
+        self._clients: dict[Road, Client] = scene.make_clients(self._patience, first_bucket=scenario.bucket)
+        self._load = {road: load for road, load in scenario.load.items() if road in self._clients}
         self._warm: list[Sent] = []
         self._troubles: list[str] = []
 
     def warm_up(self) -> None:
         """Start every function once, so that the phase before is no phase of cold starts; wait for a settled route."""
-        together = self._around.together
         clouds = self._scenario.clouds
         patience = Patience(copies=len(clouds), try_timeout_s=20, give_up_s=30, headers=self._patience.headers)
         for cloud in clouds:
             others = [each for each in clouds if each != cloud]
-            urls = {each: together.urls[each] for each in (cloud, *others)}
-            puts = {cloud: put_into(together, cloud, timeout_s=20)}
+            urls = {each: self._scene.urls[each] for each in (cloud, *others)}
+            roads: list[tuple[Road, Client]] = [(Road.API, ListRoad(urls, patience))]
+            if cloud in self._scene.puts:
+                roads.append((Road.BUCKET, BucketRoad({cloud: self._scene.puts[cloud](patience.try_timeout_s)})))
             for number in range(_WARM_COUNT):
-                for road, client in ((Road.API, ListRoad(urls, patience)), (Road.BUCKET, BucketRoad(puts))):
-                    file = File(name=f"warm-up-{cloud}-{road}-{number}.bin", content=f"{cloud} {number}".encode())
+                for road, client in roads:
+                    name = f"{WARM_UP}-{self._scenario.seed}-{cloud}-{road}-{number}.bin"
+                    file = File(name=name, content=f"{cloud} {number}".encode())
                     self._warm.append(send(road, client, file, patience))
         preferred = clouds[0]
-        wait_until(lambda: self._open_count(self._warm) == 0, timeout_s=_SETTLED_S, what="warm-up uploads recorded")
-        wait_until(
-            lambda: self._observer.is_settled(preferred), timeout_s=_SETTLED_S, what=f"all well, {preferred} active"
-        )
+        self._wait_until(lambda: self._open_count(self._warm) == 0, what="warm-up uploads recorded")
+        self._wait_until(lambda: self._observer.is_settled(preferred), what=f"all well, {preferred} active")
         self._observer.note("note", "", "all functions are warm, all clouds agree")
 
-    def run(self, folder: Path, *, started_at_ms: int) -> History:
+    def _wait_until(self, predicate: Callable[[], bool], *, what: str) -> None:
+        wait_until(predicate, timeout_s=_SETTLED_S, what=what, interval_s=self._scene.pace.ledgers_s)
+
+    def run(self, *, started_at_ms: int) -> History:
         scenario, observer = self._scenario, self._observer
-        load = LoadGenerator(self._clients, scenario.load, self._patience, seed=scenario.seed, on_sent=self._on_sent)
-        timeline = Timeline(scenario, self._around.together, note=observer.note)
+        load = LoadGenerator(self._clients, self._load, self._patience, seed=scenario.seed, on_sent=self._on_sent)
+        timeline = Timeline(scenario, self._scene, note=observer.note)
         before_at_ms = _now_ms()
         load.start()
         try:
@@ -107,7 +127,7 @@ class _Drill:
         )
         return History(
             scenario=_about_scenario(scenario),
-            about=_about(scenario),
+            about=_about(scenario, self._scene, self._load),
             goals=scenario.goals,
             started_at_ms=started_at_ms,
             finished_at_ms=_now_ms(),
@@ -122,14 +142,14 @@ class _Drill:
                 suspected_at_ms=suspected_at_ms,
                 moved_at_ms=moved_at_ms,
                 back_at_ms=back_at_ms,
-                drain_at_ms=drain_began_at_ms([each.log_path for each in self._around.drains.values()]),
+                drain_at_ms=drain_began_at_ms(self._scene.drain_logs),
                 healed_agreed_at_ms=healed_agreed_at_ms,
                 load_ended_at_ms=ended_at_ms,
                 agreed_at_ms=agreed_at_ms,
             ),
             sent=tuple(sent),
-            ledgers=_without(self._warm, read_ledgers(self._around.together)),
-            executions=count_executions({cloud: folder / cloud for cloud in scenario.clouds}),
+            ledgers=_without(self._warm, self._read_ledgers()),
+            executions=count_executions(self._scene.log_folders) if self._scene.log_folders else None,
             troubles=(*self._troubles, *timeline.troubles),
         )
 
@@ -153,16 +173,14 @@ class _Drill:
             if not back_s and now_s - began_s > durations.fail_back_s:
                 self._troubles.append(f"{preferred} was not active and well again within {durations.fail_back_s:g} s")
                 break
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(self._scene.pace.ledgers_s)
         return agreed_at_ms
 
     def _await_agreement(self, sent: Sequence[Sent]) -> int:
         """When all ledgers agreed on all of it; 0 if they did not in the time allowed."""
-        quiet_s = self._scenario.durations.quiet_s
+        quiet_s, every_s = self._scenario.durations.quiet_s, self._scene.pace.ledgers_s
         try:
-            wait_until(
-                lambda: self._open_count(sent) == 0, timeout_s=quiet_s, what="agreement", interval_s=_LOOK_EVERY_S
-            )
+            wait_until(lambda: self._open_count(sent) == 0, timeout_s=quiet_s, what="agreement", interval_s=every_s)
         except TimeoutError:
             self._observer.note("note", "", f"the ledgers do not agree after {quiet_s:g} s")
             return 0
@@ -170,26 +188,19 @@ class _Drill:
         return _now_ms()
 
     def _open_count(self, sent: Sequence[Sent]) -> int:
-        return open_count(sent, read_ledgers(self._around.together))
+        """How many are not as they should be, or not yet; all of them while a ledger cannot be read."""
+        try:
+            return open_count(sent, self._scene.read_ledgers())
+        except LookFailedError:
+            return max(1, len(sent))
 
-
-def _make_clients(scenario: Scenario, around: Surroundings) -> tuple[dict[Road, Client], Patience]:
-    together = around.together
-    patience = Patience(
-        copies=scenario.copies,
-        try_timeout_s=scenario.try_timeout_s,
-        give_up_s=scenario.give_up_s,
-        headers={"Authorization": f"Bearer {together.settings.api_key}"},
-    )
-    first = (scenario.bucket, *(cloud for cloud in scenario.clouds if cloud != scenario.bucket))
-    puts = {cloud: put_into(together, cloud, timeout_s=scenario.try_timeout_s) for cloud in first}
-    clients: dict[Road, Client] = {
-        Road.DNS: NameRoad(around.name, around.clouds_of, port=around.port, patience=patience),
-        Road.API: ListRoad(together.urls, patience),
-        Road.PRESIGNED: PresignedRoad(together.urls, patience),
-        Road.BUCKET: BucketRoad(puts),
-    }
-    return clients, patience
+    def _read_ledgers(self) -> Mapping[str, tuple[Row, ...]]:
+        """For the check. A ledger that cannot be read fails the drill, and counts as empty."""
+        try:
+            return self._scene.read_ledgers()
+        except LookFailedError as error:
+            self._troubles.append(f"the ledgers could not be read at the end: {error}")
+            return dict.fromkeys(self._scenario.clouds, ())
 
 
 def _without(
@@ -211,21 +222,20 @@ def _about_scenario(scenario: Scenario) -> dict[str, object]:
     }
 
 
-def _about(scenario: Scenario) -> dict[str, object]:
+def _about(scenario: Scenario, scene: Scene, loads: Mapping[Road, Load]) -> dict[str, object]:
     """What the report says of the drill's make."""
-    loads: Mapping[Road, Load] = scenario.load
     return {
         "machine": {
             "cpu_count": os.cpu_count() or 1,
             "python": platform.python_version(),
             "platform": platform.platform(),
         },
-        "target": "local",
+        "target": scene.target.value,
         "copies": scenario.copies,
         "clouds": list(scenario.clouds),
         "roads": [road.value for road in Road if road in loads],
         "load_per_s": {road.value: loads[road].per_s for road in Road if road in loads},
-        "what_is_real": {cloud: WHAT_IS_REAL[cloud] for cloud in scenario.clouds},
+        "what_is_real": {cloud: scene.what_is_real[cloud] for cloud in scenario.clouds},
     }
 
 

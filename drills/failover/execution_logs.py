@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 _RECORDED = re.compile(rb"upload ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}): recorded\b")
 
 
-def count_executions(folders: dict[str, Path]) -> dict[str, int]:
+def count_executions(folders: Mapping[str, Path]) -> dict[str, int]:
     """By upload id, over all clouds.
 
     Args:

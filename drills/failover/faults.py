@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
+from drills.aws.cloud import LocalAws
 from drills.failover.scenario import FaultName, TimedFault
 from drills.fault_proxy import HEALTHY, Fault, FaultKind
 from drills.outages import Outage, outage
@@ -35,6 +37,8 @@ def made_fault(together: Together, fault: TimedFault, *, seed: int) -> AbstractC
             return _badly_deployed(together, fault.cloud)
         case FaultName.WATCH_FROZEN:
             return _frozen_watch(together, fault.cloud)
+        case FaultName.CONCURRENCY_0:
+            return _without_concurrency(together, fault.cloud)
         case _:
             return outage(together, fault.cloud, _OUTAGES[fault.fault])
 
@@ -85,6 +89,20 @@ def _badly_deployed(together: Together, cloud: str) -> Iterator[None]:
         yield
     finally:
         local.redeploy(before)
+
+
+@contextmanager
+def _without_concurrency(together: Together, cloud: str) -> Iterator[None]:
+    """Every further call of `process` is throttled; those that run go on."""
+    local = together.clouds[cloud].local
+    if not isinstance(local, LocalAws):
+        raise ValueError("reserved concurrency is a matter of AWS")
+    before = local.function.settings
+    local.function.settings = replace(before, maximum_concurrency=0)
+    try:
+        yield
+    finally:
+        local.function.settings = before
 
 
 @contextmanager

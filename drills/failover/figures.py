@@ -1,7 +1,7 @@
 """Computes the figures that `drills.failover.figure_definitions` defines, from a history and the checked uploads."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from drills.failover.history import Attempt, History, Sent
 from drills.failover.scenario import FaultName, Road
@@ -20,7 +20,7 @@ def compute_figures(history: History, checked: Sequence[Checked]) -> Figures:
     return figures | {
         "lost_count": sum(each.is_lost for each in checked),
         "duplicate_count": sum(each.extra_count for each in checked),
-        "twice_executed_count": sum(count > 1 for count in history.executions.values()),
+        "twice_executed_count": None if history.executions is None else _twice_count(history.executions),
         "error_share": share(sum(not each.is_acknowledged for each in history.sent), len(history.sent)),
         "failed_try_count": len(failed),
         "failed_try_share": share(len(failed), len(tries)),
@@ -28,6 +28,10 @@ def compute_figures(history: History, checked: Sequence[Checked]) -> Figures:
         **_of_queue(history, checked),
         **_of_end(history),
     }
+
+
+def _twice_count(executions: Mapping[str, int]) -> int:
+    return sum(count > 1 for count in executions.values())
 
 
 def share(part_count: int, whole_count: int) -> float | None:
@@ -126,7 +130,7 @@ def _is_put_into_fault(history: History, checked: Checked) -> bool:
 def _is_last_gasp(history: History, checked: Checked) -> bool:
     """Recorded by functions that were to be dead, before they were: that is no recovery."""
     return any(
-        band.fault in (FaultName.FUNCTIONS_DEAD, FaultName.BAD_DEPLOY)
+        band.fault in (FaultName.FUNCTIONS_DEAD, FaultName.BAD_DEPLOY, FaultName.CONCURRENCY_0)
         and checked.recorded_by == band.cloud
         and band.from_at_ms <= checked.recorded_at_ms < band.to_at_ms
         for band in history.bands

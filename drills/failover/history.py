@@ -115,7 +115,8 @@ class History:
         goals: The most that a figure may be, by its id.
         phases: before, during, after: (name, from, to).
         ledgers: Of each cloud, its rows in the documented format (core/record.py), as its vendor's client reads them.
-        executions: How many calls of `process` said that they recorded an upload, by upload id, from their logs.
+        executions: How many calls of `process` said that they recorded an upload, by upload id, from their logs;
+            None where these cannot be read.
         troubles: What went wrong with the drill itself.
     """
 
@@ -130,7 +131,7 @@ class History:
     moments: Moments = field(default_factory=Moments)
     sent: tuple[Sent, ...]
     ledgers: Mapping[str, tuple[Row, ...]]
-    executions: Mapping[str, int] = field(default_factory=dict)
+    executions: Mapping[str, int] | None = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
 
 

@@ -109,7 +109,11 @@ def _verdict(report: Mapping[str, Any]) -> Html:
         "section",
         tag("h2", "✓ Passed" if has_passed else "✗ Failed"),
         failures,
-        tag("dl", *[_tile(name, f"{count:,}", is_bad) for name, count, is_bad in tiles], class_="tiles"),
+        tag(
+            "dl",
+            *[_tile(name, "–" if count is None else f"{count:,}", is_bad) for name, count, is_bad in tiles],
+            class_="tiles",
+        ),
         class_=f"verdict {'passed' if has_passed else 'failed'}",
     )
 

@@ -1,4 +1,4 @@
-"""A small HTTP client of the drill's own: one request, one connection, one time limit for all of it."""
+"""A small HTTP(S) client of the drill's own: one request, one connection, one time limit for all of it."""
 
 import http.client
 import json
@@ -45,7 +45,8 @@ def ask(method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"",
     """
     parts = urlsplit(url)
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=_left_s(until_s))) as connection:
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    with closing(kind(parts.netloc, timeout=_left_s(until_s))) as connection:
         try:
             connection.request(method, target, body=body or None, headers=_with_length(headers, method, body))
             if connection.sock is not None:

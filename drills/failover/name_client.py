@@ -16,8 +16,9 @@ _TIMEOUT_S = 1.0
 class NameClient:
     """One resolver that several clients of one machine share; from any thread."""
 
-    def __init__(self, name: str, *, port: int) -> None:
-        self._name, self._port = name, port
+    def __init__(self, name: str, *, port: int, server: str = LOOPBACK) -> None:
+        """`server`: the address of the DNS server that is asked, at `port`."""
+        self._name, self._port, self._server = name, port, server
         self._lock = threading.Lock()
         self._address, self._until_s = "", 0.0
 
@@ -36,7 +37,7 @@ class NameClient:
     def _ask(self) -> tuple[str, int]:
         query = dns.message.make_query(self._name, "A")
         try:
-            answer = dns.query.udp(query, LOOPBACK, port=self._port, timeout=_TIMEOUT_S)
+            answer = dns.query.udp(query, self._server, port=self._port, timeout=_TIMEOUT_S)
         except dns.exception.DNSException as error:
             raise OSError(f"the name is not resolved: {type(error).__name__}") from error
         for rrset in answer.answer:

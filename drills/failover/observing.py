@@ -1,23 +1,20 @@
 """Watches the clouds during a drill: who holds which route, who suspects whom, and where the name leads."""
 
-import json
 import threading
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from drills.failover.control_rows import READ_ERRORS, CastVote, HeldRoute, ReadRow, read_route, read_vote
+from drills.failover.control_rows import CastVote, HeldRoute
 from drills.failover.history import Event
-from drills.supervisor import LOOPBACK
+from drills.failover.http_client import NoAnswerError, ask
+from drills.failover.scene import LookAtCloud, LookFailedError, Pace
 
-_EVERY_S = 0.25
 _STATUS_TIMEOUT_S = 2.0
 
 
 class Observer:
-    """Looks four times a second, on a thread of its own, past all faults.
+    """Looks again and again, on a thread of its own, past all faults where that can be.
 
     Attributes:
         events: Changes of route, votes and name, as they were seen.
@@ -26,12 +23,12 @@ class Observer:
     """
 
     def __init__(
-        self, readers: Mapping[str, ReadRow], *, fail_count: int, dns_admin_port: int, say: Callable[[Event], None]
+        self, looks: Mapping[str, LookAtCloud], *, pace: Pace, name_status_url: str, say: Callable[[Event], None]
     ) -> None:
         self.events: list[Event] = []
         self.routes: list[tuple[int, str]] = []
         self.suspicions: list[tuple[int, str, str]] = []
-        self._readers, self._fail_count, self._dns_admin_port = readers, fail_count, dns_admin_port
+        self._looks, self._pace, self._name_status_url = looks, pace, name_status_url
         self._say = say
         self._held: dict[str, HeldRoute] = {}
         self._votes: dict[str, CastVote] = {}
@@ -62,9 +59,9 @@ class Observer:
     def is_settled(self, active: str) -> bool:
         """Whether every cloud holds the same route, with this cloud active, and none is suspected."""
         held = list(self._held.values())
-        agreed = len(held) in (0, len(self._readers)) and len(set(held)) <= 1
+        agreed = len(held) in (0, len(self._looks)) and len(set(held)) <= 1
         is_active = all(route.active == active for route in held)
-        all_voted = len(self._votes) == len(self._readers)
+        all_voted = len(self._votes) == len(self._looks)
         return agreed and is_active and all_voted and not self._ailing()
 
     def note(self, kind: str, cloud: str, text: str) -> None:
@@ -75,27 +72,27 @@ class Observer:
         return {cloud for vote in self._votes.values() for cloud, seen in vote.seen.items() if seen.failed}
 
     def _run(self) -> None:
-        while not self._stopped.wait(_EVERY_S):
-            for cloud, read in self._readers.items():
+        while not self._stopped.wait(self._pace.control_s):
+            for cloud, look in self._looks.items():
                 try:
-                    self._look(cloud, read)
+                    self._look(cloud, look)
                     self._unread.discard(cloud)
-                except READ_ERRORS as error:
+                except LookFailedError as error:
                     if cloud not in self._unread:
                         self._unread.add(cloud)
-                        self._add(_now_ms(), "note", cloud, f"its control table cannot be read: {error}"[:300])
+                        self._add(_now_ms(), "note", cloud, f"its route and vote cannot be read: {error}"[:300])
             self._see_majority()
-            if self._dns_admin_port:
+            if self._name_status_url:
                 self._look_at_name()
 
-    def _look(self, cloud: str, read: ReadRow) -> None:
-        route, vote = read_route(read), read_vote(read)
+    def _look(self, cloud: str, look: LookAtCloud) -> None:
+        route, vote = look()
         if route is not None:
             self._held[cloud] = route
         if vote is not None and vote != self._votes.get(cloud):
             self._votes[cloud] = vote
             for about, seen in vote.seen.items():
-                is_suspected = seen.fail_count >= self._fail_count
+                is_suspected = seen.fail_count >= self._pace.fail_count
                 pair = (cloud, about)
                 if is_suspected and pair not in self._suspected:
                     self._suspected.add(pair)
@@ -107,7 +104,7 @@ class Observer:
 
     def _see_majority(self) -> None:
         counts = Counter(self._held.values())
-        chosen = [route for route, count in counts.items() if count > len(self._readers) // 2]
+        chosen = [route for route, count in counts.items() if count > len(self._looks) // 2]
         if not chosen or chosen[0] == self._chosen:
             return
         self._chosen = chosen[0]
@@ -119,12 +116,11 @@ class Observer:
         self._add(now_ms, "route", chosen[0].active, text)
 
     def _look_at_name(self) -> None:
-        url = f"http://{LOOPBACK}:{self._dns_admin_port}/status"
         try:
-            with urllib.request.urlopen(url, timeout=_STATUS_TIMEOUT_S) as answer:
-                status: dict[str, Any] = json.loads(answer.read())
-        except OSError:
+            answer = ask("GET", self._name_status_url, headers={}, until_s=time.monotonic() + _STATUS_TIMEOUT_S)
+        except NoAnswerError:
             return
+        status = answer.fields
         if status["answer"] != self._name_answer:
             self._name_answer = status["answer"]
             clouds = ", ".join(status["answer"])

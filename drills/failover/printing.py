@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -64,6 +64,22 @@ def format_report(report: Mapping[str, Any]) -> str:
         *(f"✗ {each['upload_id']} ({each['road']}): {'; '.join(each['faults'])}" for each in report["wrong_uploads"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def format_summary(done: Sequence[tuple[str, str, float]]) -> str:
+    """Several drills in a table: scenario, verdict, seconds; and their sum."""
+    rows = [("scenario", "verdict", "seconds")]
+    rows += [
+        (name, verdict if verdict == "passed" else verdict.upper(), f"{took_s:.0f}") for name, verdict, took_s in done
+    ]
+    rows.append(
+        (
+            "all",
+            f"{sum(verdict == 'passed' for _, verdict, _ in done)} of {len(done)} passed",
+            f"{sum(each[2] for each in done):.0f}",
+        )
+    )
+    return format_table(rows, right_aligned=frozenset({2}))
 
 
 def _value(figure: Mapping[str, Any]) -> str:

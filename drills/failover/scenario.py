@@ -19,6 +19,13 @@ class Road(StrEnum):
     BUCKET = "bucket"  # straight into a bucket, with the vendor's own client
 
 
+class Target(StrEnum):
+    """On which clouds a drill plays."""
+
+    LOCAL = "local"  # that it starts itself
+    DEPLOYED = "deployed"  # that a peers file names
+
+
 class FaultName(StrEnum):
     """What can be made to go wrong with a cloud."""
 
@@ -32,6 +39,8 @@ class FaultName(StrEnum):
     THROTTLED = "throttled"  # a share of all requests is refused as the services do when asked too much
     CUT_OFF = "cut-off"  # the clouds do not reach this one nor it them; clients reach all
     BAD_DEPLOY = "bad-deploy"  # every call of `process` raises
+    CONCURRENCY_0 = "concurrency-0"  # `process` may not run: its reserved concurrency is 0 (AWS)
+    PERMISSION_REVOKED = "permission-revoked"  # `process` may no longer use its ledger (a deployed AWS)
     WATCH_FROZEN = "watch-frozen"  # the cloud's watch stands still, and goes on later as if nothing had been
 
 

@@ -8,18 +8,34 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from drills.among_others import Settings
 from drills.failover.addresses import addresses_for
+from drills.failover.agreement import read_ledgers
+from drills.failover.bucket_clients import PutObject, put_into
+from drills.failover.clients import NameRoad
+from drills.failover.control_rows import (
+    READ_ERRORS,
+    CastVote,
+    HeldRoute,
+    ReadRow,
+    read_route,
+    read_vote,
+    row_reader,
+)
+from drills.failover.faults import made_fault
 from drills.failover.name_client import NameClient
-from drills.failover.scenario import FaultName, Scenario
+from drills.failover.scenario import FaultName, Scenario, Target
+from drills.failover.scene import LookFailedError, Pace, Scene
 from drills.running_clouds import PROJECT_FOLDER, Waits
-from drills.supervisor import SupervisedProcess, answers_http, pick_free_port
+from drills.supervisor import LOOPBACK, SupervisedProcess, answers_http, pick_free_port
 from drills.together import Together, running_together
+from drills.what_is_real import WHAT_IS_REAL
 
 FAIL_COUNT = 2
+_PACE = Pace(control_s=0.25, ledgers_s=0.5, fail_count=FAIL_COUNT)
 WATCH_OPTIONS = {
     "--every-s": "1",
     "--fail-count": str(FAIL_COUNT),
@@ -37,30 +53,11 @@ DNS_NUMBERS = {
 }
 _WAITS = Waits(function_timeout_s=10, hidden_s=12, longest_backoff_s=2.0)
 _DNS_START_S = 15.0
-_DRAINED = (FaultName.FUNCTIONS_DEAD, FaultName.BAD_DEPLOY)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What the drill runs in.
-
-    Attributes:
-        name: Resolves the name.
-        clouds_of: Cloud by the address that the name stands for.
-        port: Of every API at those addresses.
-        drains: Of each cloud whose queue a standby stands by to drain, that process.
-    """
-
-    together: Together
-    name: NameClient
-    dns_admin_port: int
-    clouds_of: dict[str, str]
-    port: int
-    drains: dict[str, SupervisedProcess]
+_DRAINED = (FaultName.FUNCTIONS_DEAD, FaultName.BAD_DEPLOY, FaultName.CONCURRENCY_0)
 
 
 @contextmanager
-def started(scenario: Scenario, folder: Path) -> Iterator[Surroundings]:
+def started(scenario: Scenario, folder: Path) -> Iterator[Scene]:
     """Start all, and stop all.
 
     Raises:
@@ -91,15 +88,37 @@ def started(scenario: Scenario, folder: Path) -> Iterator[Surroundings]:
         dns_port, admin_port = pick_free_port(), pick_free_port()
         dns = running.enter_context(_dns_server(folder, addresses, port, dns_port, admin_port))
         dns.wait_ready(lambda: answers_http(admin_port, "/status"), timeout_s=_DNS_START_S)
-        drains = {cloud: running.enter_context(_drain(together, cloud)) for cloud in _drained_clouds(scenario)}
-        yield Surroundings(
-            together=together,
-            name=NameClient("ingest.drill.test.", port=dns_port),
-            dns_admin_port=admin_port,
-            clouds_of={address: cloud for cloud, address in addresses.items()},
-            port=port,
-            drains=drains,
+        drains = [running.enter_context(_drain(together, cloud)) for cloud in _drained_clouds(scenario)]
+        readers = {cloud: row_reader(each.local) for cloud, each in together.clouds.items()}
+        name = NameClient("ingest.drill.test.", port=dns_port)
+        clouds_of = {address: cloud for cloud, address in addresses.items()}
+        yield Scene(
+            target=Target.LOCAL,
+            urls=together.urls,
+            api_key=settings.api_key,
+            peers_file=together.peers_file,
+            make_name_road=lambda patience: NameRoad(name, clouds_of, port=port, patience=patience),
+            puts={cloud: partial(_make_put, together, cloud) for cloud in scenario.clouds},
+            looks={cloud: partial(_look, read) for cloud, read in readers.items()},
+            read_ledgers=lambda: read_ledgers(together),
+            make_fault=lambda fault: made_fault(together, fault, seed=scenario.seed),
+            pace=_PACE,
+            name_status_url=f"http://{LOOPBACK}:{admin_port}/status",
+            drain_logs=tuple(each.log_path for each in drains),
+            log_folders={cloud: folder / cloud for cloud in scenario.clouds},
+            what_is_real=WHAT_IS_REAL,
         )
+
+
+def _make_put(together: Together, cloud: str, timeout_s: float) -> PutObject:
+    return put_into(together, cloud, timeout_s=timeout_s)
+
+
+def _look(read: ReadRow) -> tuple[HeldRoute | None, CastVote | None]:
+    try:
+        return read_route(read), read_vote(read)
+    except READ_ERRORS as error:
+        raise LookFailedError(str(error)) from error
 
 
 def _drained_clouds(scenario: Scenario) -> Sequence[str]:

@@ -48,12 +48,18 @@ def make_function(tmp_path: Path) -> Iterator[Callable[..., LambdaFunction]]:
 
 
 @pytest.fixture(scope="session")
-def sqs(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SQSClient]":
-    """Give a client of an emulator that runs for the whole session."""
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
+    """Give an emulator that runs for the whole session."""
     with Ministack(tmp_path_factory.mktemp("ministack")) as emulator:
-        client = aws_client("sqs", endpoint_url=emulator.endpoint_url)
-        yield client
-        client.close()
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def sqs(ministack: Ministack) -> "Iterator[SQSClient]":
+    """Give a client of it."""
+    client = aws_client("sqs", endpoint_url=ministack.endpoint_url)
+    yield client
+    client.close()
 
 
 @pytest.fixture

@@ -15,12 +15,13 @@ PROJECT_FOLDER = Path(__file__).parents[3]
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each scenario with its title, and exit status 0."""
+    """Each scenario with where it can be played and its title, and exit status 0."""
     status = main(["--list"])
 
     lines = capsys.readouterr().out.splitlines()
     assert status == 0
-    assert [line.split()[0] for line in lines] == list(scenario_paths())
+    assert [line.split()[0] for line in lines[1:]] == list(scenario_paths())
+    assert any(line.split()[:3] == ["planned-switch", "local,", "deployed"] for line in lines)
 
 
 def test_misspelt_scenario(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,7 +66,7 @@ def test_threshold_that_makes_no_sense(capsys: pytest.CaptureFixture[str]) -> No
         main(["--compare", "a.json", "--worse-share", "nan"])
 
     assert exit_.value.code == 2
-    assert "a share from 0 to 1000, not 'nan'" in capsys.readouterr().err
+    assert "float from 0 to 1000, not 'nan'" in capsys.readouterr().err
 
 
 def test_as_a_program() -> None:
