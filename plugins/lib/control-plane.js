@@ -93,8 +93,8 @@ class ControlPlane {
   }
 
   #refusal(method, url, { status, headers }, parsed, text) {
-    const { code, message } = this.readError(parsed ?? {}) ?? {};
-    const said = oneLine(message || text || 'no reason was given').replace(/\.$/, '');
+    const { code = headers.get('x-ms-error-code') ?? undefined, message } = this.readError(parsed ?? {}) ?? {};
+    const said = oneLine(message || text.replace(/<[^>]*>/g, ' ') || 'no reason was given').replace(/\.$/, '');
     const remedy = this.remedy({ status, code: code ?? '' });
     const path = new URL(url).pathname.split('/').slice(-2).join('/');
     const line = `${this.title} refused ${method} ${path} (${status}${code ? ` ${code}` : ''}): ${said}.${remedy ? ` ${remedy}` : ''}`;

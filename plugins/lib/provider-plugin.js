@@ -4,6 +4,7 @@
 // about its deployments. Such clouds install Python's packages on their side, so that a package is our files and nothing else.
 
 const { spawnSync } = require('node:child_process');
+const { statSync } = require('node:fs');
 const path = require('node:path');
 const { ControlPlaneError } = require('./control-plane');
 const { DeploymentCommands, EVENTS } = require('./deployment-commands');
@@ -45,7 +46,7 @@ function makeProviderPlugin({ name, title, schema, packageSettings, makeDeployme
       this.handlers = makeDeployment ? commands.handlers : {};
       this.hooks = {
         initialize: () => this.refuseUnknown(),
-        ...Object.fromEntries(Object.entries(EVENTS).map(([typed, event]) => [event, () => this.inOneLine(typed)])),
+        ...Object.fromEntries(Object.entries(EVENTS).map(([typed, event]) => [event, () => this.inOneLine(() => this.handlers[typed]())])),
         'deploy:function:packageFunction': () => this.package(),
         'before:package:createDeploymentArtifacts': () => this.package(),
         'invoke:local:invoke': () => this.invokeLocal(),
@@ -66,13 +67,19 @@ function makeProviderPlugin({ name, title, schema, packageSettings, makeDeployme
     }
 
     /** What a cloud refused is no bug of ours: told without a stack. */
-    async inOneLine(typed) {
+    async inOneLine(act) {
       try {
-        await this.handlers[typed]();
+        return await act();
       } catch (error) {
         if (!(error instanceof ControlPlaneError)) throw error;
         throw new this.serverless.classes.Error(error.message, 'SLUICE_CONTROL_PLANE');
       }
+    }
+
+    /** For `--deployed`: the settings by which the operator's commands reach what is deployed. */
+    async deployedSettings() {
+      if (!makeDeployment) this.refuse(`--deployed is not built yet for ${title}.`);
+      return this.inOneLine(() => this.deployment.settings());
     }
 
     /** Call a function here. Python prints what the cloud would answer; we pass on its exit status. */
@@ -94,7 +101,8 @@ function makeProviderPlugin({ name, title, schema, packageSettings, makeDeployme
       const status = this.runPython(argv, { input, stdio: ['pipe', 'inherit', 'inherit'] });
       if (status !== 0) throw new this.serverless.classes.Error('The package could not be written.', 'SLUICE_NO_PACKAGE');
       service.package.artifact = output;
-      this.log.success(`${path.relative(serviceDir, output)} for ${title}: ${files.length} files of the project`);
+      const kib = Math.ceil(statSync(output).size / 1024);
+      this.log.success(`${path.relative(serviceDir, output)} for ${title}: ${files.length} files of the project, ${kib} KiB`);
     }
 
     runPython(argv, options) {

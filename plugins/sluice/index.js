@@ -194,10 +194,8 @@ module.exports = class Sluice {
 
   /** Where the deployed stack's bucket, table and queues are, and who asks. */
   async deployedEnvironment() {
-    if (this.cloud !== 'aws') {
-      const settings = 'SLUICE_BUCKET and the other settings of the deployed function';
-      this.refuse(`--deployed is not built yet for ${this.cloud}: set ${settings}, and SLUICE_LOCAL_DIR='', and leave it out.`);
-    }
+    const { name: ofCloud } = this.serverless.service.provider;
+    if (ofCloud !== 'aws') return this.serverless.getProvider(ofCloud).deployedSettings();
     const { DescribeStacksCommand } = require('@aws-sdk/client-cloudformation'); // slow to load, and seldom needed
     const provider = this.serverless.getProvider('aws');
     const client = await provider.getCloudFormationClient();

@@ -1,0 +1,156 @@
+'use strict';
+
+// Azure's control planes: Resource Manager, and the services that have one of their own.
+
+const { ControlPlane, ControlPlaneError, waitFor } = require('../lib/control-plane');
+
+const ARM = 'https://management.azure.com';
+const DOCUMENT = 'docs/deploy/azure.md';
+const FOR_MS = 15 * 60_000;
+
+/** Of provisioning; everything else is under way ("Track asynchronous Azure operations"). */
+const ENDED = ['Succeeded', 'Failed', 'Canceled'];
+
+/** Remedies by what an error's code contains. */
+const REMEDIES = [
+  [/quota/i, 'Ask for a larger quota, or take another region (AZURE_REGION).'],
+  [/^(AuthorizationPermissionMismatch|Forbidden)$/, 'A role that is new takes up to ten minutes to be known: then try again.'],
+  [/Authorization|Denied|Forbidden/, `${DOCUMENT} says which roles a deployment needs.`],
+  [/AuthenticationFailed|InvalidAuthenticationToken|ExpiredAuthenticationToken/, 'Log in again: az login.'],
+  [/Conflict|AnotherOperationInProgress/, 'Something else is changing it: deploy again when that is done.'],
+  [/AlreadyTaken|NotAvailable|AlreadyExists/, 'The name is taken, perhaps by what was removed a moment ago: try later, or take another stage.'],
+];
+
+/** What to do about a refusal. */
+function remedyOf({ status, code }) {
+  const [, remedy] = REMEDIES.find(([pattern]) => pattern.test(code)) ?? [];
+  return remedy ?? { 401: 'Log in again: az login.', 403: `${DOCUMENT} says which roles a deployment needs.`, 409: REMEDIES[4][1] }[status] ?? '';
+}
+
+/** Code and message of an error of any of Azure's services. */
+function readError(body) {
+  const { code, Code, message, Message } = body.error ?? body['odata.error'] ?? body;
+  return { code: code ?? Code, message: message?.value ?? message ?? Message };
+}
+
+/**
+ * A control plane for one of Azure's services.
+ * @param {import('./login').Login} login
+ * @param {string} resource  Whom the token is for.
+ * @param {string} emulator  As ControlPlane's; '' for none.
+ */
+function makePlane(login, resource, emulator) {
+  return new ControlPlane({
+    title: 'Azure',
+    getToken: (how) => login.token(resource, how),
+    readError,
+    remedy: remedyOf,
+    emulator,
+    pauseMs: emulator ? 20 : 1_000, // an emulator answers at once
+  });
+}
+
+/** Azure Resource Manager. */
+class Arm {
+  /** @param {{plane: ControlPlane, everyMs: number}} how  everyMs: between two looks at what takes time. */
+  constructor({ plane, everyMs }) {
+    Object.assign(this, { plane, everyMs });
+  }
+
+  /**
+   * What stands, or null. What is still being made is waited for.
+   * @param {string} id  /subscriptions/…
+   * @param {string} version  Of the API.
+   */
+  async read(id, version) {
+    const live = await this.plane.find(this.#url(id, version));
+    return live && !this.#isEnded(live) ? this.#waitForEnd(id, version) : live;
+  }
+
+  /** Create or replace it; gives what stands then. */
+  async put(id, version, json) {
+    await this.#finish(await this.plane.ask('PUT', this.#url(id, version), { json }), id);
+    const live = await this.#waitForEnd(id, version);
+    if (['Failed', 'Canceled'].includes(live.properties?.provisioningState)) throw failureOf(id, {});
+    return live;
+  }
+
+  async patch(id, version, json) {
+    return this.#finish(await this.plane.ask('PATCH', this.#url(id, version), { json }), id);
+  }
+
+  async post(id, version, json = {}) {
+    return this.#finish(await this.plane.ask('POST', this.#url(id, version), { json }), id);
+  }
+
+  /** Remove it; what is gone already is no error. */
+  async remove(id, version) {
+    const answer = await this.plane.ask('DELETE', this.#url(id, version), { missing: null });
+    if (answer) await this.#finish(answer, id);
+  }
+
+  /** All of a listing, whatever the number of pages. */
+  async list(id, version, query = '') {
+    const found = [];
+    for (let url = `${this.#url(id, version)}${query}`; url; ) {
+      const page = await this.plane.find(requireArm(url));
+      if (!page) break;
+      found.push(...page.value);
+      url = page.nextLink;
+    }
+    return found;
+  }
+
+  /** Wait until it is so. */
+  async until(what, isSo) {
+    await waitFor(async () => ((await isSo()) ? true : undefined), { what, forMs: FOR_MS, everyMs: this.everyMs });
+  }
+
+  #url(id, version) {
+    return `${ARM}${id}?api-version=${version}`;
+  }
+
+  #isEnded({ properties }) {
+    const state = properties?.provisioningState;
+    return typeof state !== 'string' || ENDED.includes(state);
+  }
+
+  async #waitForEnd(id, version) {
+    const look = async () => {
+      const live = await this.plane.ask('GET', this.#url(id, version));
+      return this.#isEnded(live) ? live : undefined;
+    };
+    return waitFor(look, { what: nameOf(id), forMs: FOR_MS, everyMs: this.everyMs });
+  }
+
+  /** Wait for what an answer began, in the two ways that a header names; the third, its state, is #waitForEnd. */
+  async #finish(answer, id) {
+    const operation = answer.answerHeaders.get('azure-asyncoperation');
+    const location = answer.answerStatus === 202 ? answer.answerHeaders.get('location') : null;
+    if (!operation && !location) return answer;
+    const url = requireArm(operation ?? location);
+    const look = async () => {
+      const told = await this.plane.ask('GET', url);
+      if (!operation) return told.answerStatus === 202 ? undefined : told;
+      if (told.status === 'Failed' || told.status === 'Canceled') throw failureOf(id, told.error ?? {});
+      return told.status === 'Succeeded' ? told : undefined;
+    };
+    return waitFor(look, { what: nameOf(id), forMs: FOR_MS, everyMs: this.everyMs });
+  }
+}
+
+/** A link in an answer is followed with a token, so it must lead to Azure. */
+function requireArm(url) {
+  if (new URL(url).origin !== ARM) throw new ControlPlaneError(`Azure sent us to ${new URL(url).origin}, which is not followed.`);
+  return url;
+}
+
+function failureOf(id, { code = 'no code', message = 'no reason was given' }) {
+  const remedy = remedyOf({ code });
+  const reason = message.replace(/\s+/g, ' ').replace(/\.$/, '');
+  return new ControlPlaneError(`Azure gave up on ${nameOf(id)} (${code}): ${reason}.${remedy ? ` ${remedy}` : ''}`, { code });
+}
+
+const nameOf = (id) => id.split('/').slice(-2).join('/');
+
+module.exports = { ARM, Arm, makePlane };

@@ -1,0 +1,38 @@
+'use strict';
+
+// What a storage account holds that nobody could bring back.
+
+const { CONTAINER, LEDGER, PARKED, WORK } = require('./names');
+
+const PROBES = '.sluice/';
+const VERSION = { 'x-ms-version': '2024-11-04' };
+const TABLE = { 'x-ms-version': '2020-12-06', accept: 'application/json;odata=nometadata' };
+const LOOK_COUNT = 10; // blobs: the probe is one, and sorts before most names
+
+/**
+ * @param {import('../lib/control-plane').ControlPlane} plane  Of storage.
+ * @param {string} account
+ * @returns {Promise<string>} "it holds files (container uploads)", or ''.
+ */
+async function heldIn(plane, account) {
+  const url = (service, path) => `https://${account}.${service}.core.windows.net/${path}`;
+  const ask = (target, headers) => plane.ask('GET', target, { headers, missing: null });
+  const [files, records, work, parked] = [
+    await ask(url('blob', `${CONTAINER}?restype=container&comp=list&maxresults=${LOOK_COUNT}`), VERSION),
+    await ask(url('table', `${LEDGER}()?$top=1`), TABLE),
+    await ask(url('queue', `${WORK}/messages?peekonly=true`), VERSION),
+    await ask(url('queue', `${PARKED}/messages?peekonly=true`), VERSION),
+  ];
+  const names = [...(files?.answerText ?? '').matchAll(/<Blob><Name[^>]*>(.*?)<\/Name>/gs)].map(([, name]) => name);
+  const held = [
+    ...(names.some((name) => !name.startsWith(PROBES)) ? [`files (container ${CONTAINER})`] : []),
+    ...(records?.value.length ? [`records (table ${LEDGER})`] : []),
+    ...(hasMessages(work) ? [`work (queue ${WORK})`] : []),
+    ...(hasMessages(parked) ? [`parked messages (queue ${PARKED})`] : []),
+  ];
+  return held.length ? `it holds ${held.join(', ')}` : '';
+}
+
+const hasMessages = (answer) => (answer?.answerText ?? '').includes('<QueueMessage>');
+
+module.exports = { heldIn };

@@ -1,0 +1,72 @@
+'use strict';
+
+// The vault of the functions' secrets. A removed vault lingers for days under its name ("Azure Key Vault soft-delete overview"):
+// a deployment takes it back, and a removal ends with its purge.
+
+const { armResource, requireOurs } = require('./arm-resource');
+
+const VERSION = '2023-07-01';
+const DATA_VERSION = '7.4';
+const DAY_COUNT = 7; // the fewest that it can linger
+
+/** @returns {import('../lib/converge').Resource} */
+function vault({ arm, subscription, group, region, tags, names }, { tenantOf }) {
+  const resource = armResource(arm, {
+    title: `vault ${names.vault}`,
+    id: `${group}/providers/Microsoft.KeyVault/vaults/${names.vault}`,
+    version: VERSION,
+    body: () => bodyOf(region, tenantOf()),
+    tags,
+  });
+  const lingering = `${subscription}/providers/Microsoft.KeyVault/locations/${region}/deletedVaults/${names.vault}`;
+  const { read, differences, update } = resource;
+  const remove = async () => {
+    if (!resource.live?.isLingering) await arm.remove(resource.id, VERSION);
+    if (await arm.read(lingering, VERSION)) await arm.post(`${lingering}/purge`, VERSION);
+  };
+  return Object.assign(resource, {
+    async read() {
+      if (await read()) return resource.live;
+      const found = await arm.read(lingering, VERSION);
+      resource.live = found ? { ...found, tags: found.properties.tags, isLingering: true } : null;
+      if (found) requireOurs(resource.live, `the removed ${resource.title}`, tags);
+      return resource.live;
+    },
+    differences: (live) => (live.isLingering ? ['removed, and to be taken back'] : differences(live)),
+    async update(live) {
+      if (live.isLingering) {
+        const { location, properties } = bodyOf(region, tenantOf());
+        live = await arm.put(resource.id, VERSION, { location, tags, properties: { ...properties, createMode: 'recover' } });
+      }
+      await update(live);
+    },
+    remove,
+  });
+}
+
+/** `enablePurgeProtection` is left out: once true it cannot be taken back, and a removed vault would stay for days. */
+function bodyOf(region, tenantId) {
+  const rules = { enableRbacAuthorization: true, enableSoftDelete: true, softDeleteRetentionInDays: DAY_COUNT };
+  return { location: region, properties: { tenantId, sku: { family: 'A', name: 'standard' }, ...rules } };
+}
+
+/** The secrets in it, over the vault's own control plane. */
+class Secrets {
+  /** @param {{plane: import('../lib/control-plane').ControlPlane, vault: string}} how */
+  constructor({ plane, vault: name }) {
+    this.plane = plane;
+    this.url = (secret) => `https://${name}.vault.azure.net/secrets/${secret}?api-version=${DATA_VERSION}`;
+  }
+
+  /** The newest value, or '' where there is none. */
+  async read(name) {
+    return (await this.plane.find(this.url(name)))?.value ?? '';
+  }
+
+  /** Creates it, or adds a version if the value differs. */
+  async write(name, value) {
+    if ((await this.read(name)) !== value) await this.plane.ask('PUT', this.url(name), { json: { value } });
+  }
+}
+
+module.exports = { Secrets, vault };

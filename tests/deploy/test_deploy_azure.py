@@ -1,0 +1,452 @@
+"""`sls … --cloud azure` against a fake Azure. Its answers and our requests are judged by Microsoft's own libraries."""
+
+import copy
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deploy.azure import judges
+from tests.deploy.azure.resource_manager import type_of
+from tests.deploy.azure.server import ARM, FakeAzure
+from tests.deploy.azure.state import OPERATOR, SUBSCRIPTION, Fault, Request
+from tests.deploy.azure.surroundings import ROOT, Project, Run, make_project
+from tests.dns.fake_arm import write_certificate
+
+_CHANGING = {"PUT", "PATCH", "DELETE"}
+_GROUP = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/sluice-dev"
+
+# Every role, at the narrowest place that Azure allows.
+_ROLES = """
+functions  Storage Blob Data Owner           storageaccounts/*host
+functions  Storage Blob Data Contributor     containers/uploads
+functions  Storage Blob Delegator            storageaccounts/*data
+functions  Storage Queue Data Contributor    queues/work
+functions  Storage Queue Data Contributor    queues/work-poison
+functions  Storage Queue Data Contributor    queues/parked
+functions  Storage Table Data Contributor    tables/ledger
+functions  Storage Table Data Contributor    tables/control
+functions  Key Vault Secrets User            vaults/*
+functions  Monitoring Metrics Publisher      components/sluice-dev-insights
+events     Storage Queue Data Message Sender queues/work
+events     Storage Blob Data Contributor     containers/deadletters
+deployer   Key Vault Secrets Officer         vaults/*
+deployer   Storage Blob Data Contributor     storageaccounts/*data
+deployer   Storage Queue Data Contributor    storageaccounts/*data
+deployer   Storage Table Data Contributor    storageaccounts/*data
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """A fake with a deployment, and how it came to be."""
+
+    azure: FakeAzure
+    project: Project
+    planned: Run
+    run: Run
+    plan_requests: list[Request]
+    requests: list[Request]
+
+    def one(self, ending: str) -> dict[str, Any]:
+        """The resource whose id ends so."""
+        [found] = [found for key, found in self.azure.world.resources.items() if re.search(f"{ending}$", key)]
+        return found
+
+    def changes_of(self, *arguments: str, **environment: str) -> tuple[Run, list[Request]]:
+        """Run a command; gives it with the requests that may have changed something."""
+        before = len(self.azure.world.requests)
+        run = self.project.sls(*arguments, **environment)
+        return run, changing(self.azure.world.requests[before:])
+
+
+def changing(requests: list[Request]) -> list[Request]:
+    return [
+        one for one in requests if one.method in _CHANGING or "/publish" in one.path or one.path.endswith("/register")
+    ]
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """Plan and deploy once into an empty subscription."""
+    folder = tmp_path_factory.mktemp("azure")
+    write_certificate(folder / "certificate.pem")
+    azure = FakeAzure(folder / "certificate.pem")
+    project = make_project(folder, control_plane=azure.url)
+    planned = project.sls("deploy", "--plan")
+    plan_count = len(azure.world.requests)
+    run = project.sls("deploy")
+    requests = list(azure.world.requests)
+    assert run.status == 0, run.stdout + run.stderr
+    yield Deployed(
+        azure=azure,
+        project=project,
+        planned=planned,
+        run=run,
+        plan_requests=requests[:plan_count],
+        requests=requests[plan_count:],
+    )
+    azure.close()
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[tuple[FakeAzure, Project]]:
+    """An empty subscription."""
+    azure = FakeAzure()
+    yield azure, make_project(tmp_path, control_plane=azure.url)
+    azure.close()
+
+
+def test_plan_says_what_a_deployment_does(deployed: Deployed) -> None:
+    """The plan changes nothing, and names exactly the steps that the deployment then takes."""
+    assert changing(deployed.plan_requests) == []
+    steps = re.findall(r"^would (?:create|update) (.*?)(?:: .*)?$", deployed.planned.stdout, re.MULTILINE)
+    done = re.findall(r"^(?:created|updated) (.*?)(?:: .*)?$", deployed.run.stderr, re.MULTILINE)
+    assert steps == done
+    assert f"{len(steps)} of {len(steps)} changed" in deployed.run.stderr
+
+
+def test_second_deployment_changes_nothing(deployed: Deployed) -> None:
+    """Neither a resource nor the code is sent again."""
+    run, changes = deployed.changes_of("deploy")
+
+    assert (run.status, changes) == (0, [])
+    assert re.search(r"nothing changed: all \d+ stand as declared", run.stderr)
+    assert len(deployed.azure.world.packages) == 1
+
+
+def test_bodies_fit_microsofts_models(deployed: Deployed) -> None:
+    """Every body of the judged types has known fields only, with values that the models have."""
+    sent = [one for one in deployed.requests if one.method == "PUT" and one.host == ARM]
+
+    judged = [
+        (type_of(one.path), list(judges.complaints(model, one.body))) for one in sent if (model := judges.model_of(one))
+    ]
+
+    assert {kind for kind, _ in judged} == set(judges.MODELS)
+    assert [told for _, told in judged if told] == []
+    unjudged = {type_of(one.path) for one in sent if judges.model_of(one) is None}
+    assert unjudged == {
+        "Microsoft.Resources/resourceGroups",
+        "Microsoft.ManagedIdentity/userAssignedIdentities",
+        "Microsoft.OperationalInsights/workspaces",
+        "Microsoft.Insights/components",
+        "Microsoft.KeyVault/vaults",
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value", "complaint"),
+    [
+        (
+            "Microsoft.Web/sites",
+            ("properties", "functionAppConfig", "runtme"),
+            {},
+            "functionAppConfig.runtme is not known",
+        ),
+        ("Microsoft.Web/sites", ("properties", "httpsOnly"), "yes", "httpsOnly is no bool"),
+        ("Microsoft.Web/sites", ("properties", "defaultHostName"), "x", "defaultHostName is only read"),
+        ("Microsoft.Storage/storageAccounts", ("properties", "minimumTlsVersion"), "TLS9", "minimumTlsVersion may be"),
+        (
+            "Microsoft.EventGrid/systemTopics/eventSubscriptions",
+            ("properties", "filter", "subject"),
+            "",
+            "filter.subject is not known",
+        ),
+        (
+            "Microsoft.EventGrid/systemTopics/eventSubscriptions",
+            ("properties", "deliveryWithResourceIdentity", "destination", "properties", "queue"),
+            "",
+            "destination.properties.queue is not known",
+        ),
+        ("Microsoft.Authorization/roleAssignments", ("properties", "createdBy"), "me", "createdBy is only read"),
+    ],
+)
+def test_judge_sees_mistakes(deployed: Deployed, kind: str, path: tuple[str, ...], value: Any, complaint: str) -> None:
+    """A body with one mistake is complained about: the judge is not blind."""
+    sent = next(one for one in deployed.requests if one.method == "PUT" and type_of(one.path) == kind)
+    body = place = copy.deepcopy(sent.body)
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+
+    [told] = judges.complaints(judges.MODELS[kind], body)
+
+    assert complaint in told
+
+
+def test_microsofts_clients_read_it(deployed: Deployed) -> None:
+    """The clients for Node read what stands, and make and remove the same kinds of things in the fake."""
+    names = {
+        "data": deployed.one("storageaccounts/[a-z0-9]+data")["name"],
+        "site": deployed.one("/sites/[^/]+")["name"],
+        "plan": "sluice-dev-plan",
+        "topic": "sluice-dev-uploads",
+    }
+
+    told = judges.ask_clients(deployed.azure, group="sluice-dev", names=names)
+
+    read = told["read"]
+    assert read["group"] == {"service": "sluice", "stage": "dev"}
+    assert (read["account"]["allowSharedKeyAccess"], read["account"]["allowBlobPublicAccess"]) == (False, False)
+    assert read["protection"]["isVersioningEnabled"]
+    assert read["plan"] == {"name": "FC1", "tier": "FlexConsumption"}
+    assert read["site"]["functionAppConfig"]["runtime"] == {"name": "python", "version": "3.13"}
+    assert read["site"]["functionAppConfig"]["scaleAndConcurrency"]["maximumInstanceCount"] == 5
+    assert read["delivery"]["queueName"] == "work"
+    assert told["madeStates"] == ["Succeeded"] * 4
+
+
+def test_roles_are_the_least(deployed: Deployed) -> None:
+    """Who may do what, and where: nothing beside this table."""
+    principals = {
+        OPERATOR: "deployer",
+        deployed.one("/userassignedidentities/[^/]+")["properties"]["principalId"]: "functions",
+        deployed.one("/systemtopics/[^/]+")["identity"]["principalId"]: "events",
+    }
+    ids = dict(re.findall(r"'([^']+)': '([0-9a-f-]{36})'", (ROOT / "plugins/azure/roles.js").read_text()))
+    role_names = {role_id: name for name, role_id in ids.items()}
+
+    found = [
+        (principals[given["principalId"]], role_names[given["roleDefinitionId"].rpartition("/")[2]], given["scope"])
+        for one in deployed.azure.world.resources.values()
+        if one["type"] == "Microsoft.Authorization/roleAssignments"
+        for given in [one["properties"]]
+    ]
+
+    expected = [re.split(r"\s{2,}|(?<=r) (?=queues)", line) for line in _ROLES.strip().splitlines()]
+    assert len(found) == len(expected)
+    for whom, role, place in expected:
+        pattern = place.replace("*", "[a-z0-9-]+") + "$"
+        assert [one for one in found if one[:2] == (whom, role) and re.search(pattern, one[2])], (whom, role, place)
+
+
+def test_settings_are_references(deployed: Deployed) -> None:
+    """The functions find everything by name and identity; there is no key among their settings."""
+    [settings] = deployed.azure.world.settings.values()
+
+    identity = deployed.one("/userassignedidentities/[^/]+")["properties"]["clientId"]
+    assert settings["SLUICE_STORAGE__clientId"] == settings["AzureWebJobsStorage__clientId"] == identity
+    assert settings["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"] == f"ClientId={identity};Authorization=AAD"
+    assert {
+        name: settings[name] for name in ("SLUICE_BUCKET", "SLUICE_WORK_QUEUE", "SLUICE_ORDER", "SLUICE_COPIES")
+    } == {
+        "SLUICE_BUCKET": "uploads",
+        "SLUICE_WORK_QUEUE": "work",
+        "SLUICE_ORDER": "azure",
+        "SLUICE_COPIES": "1",
+    }
+    assert "" not in settings.values()
+    assert not [name for name, value in settings.items() if "AccountKey" in value or "SharedAccess" in value]
+
+
+def test_changed_parameter_changes_one_thing(deployed: Deployed) -> None:
+    """Only the settings are sent, also by `deploy function`; what others put beside ours stays."""
+    [app] = deployed.azure.world.settings
+    deployed.azure.world.settings[app]["BY_THE_PORTAL"] = "stays"
+
+    run, [change] = deployed.changes_of("deploy", "--param", "attempt_count=7")
+    back, [change_back] = deployed.changes_of("deploy", "function", "-f", "process")
+
+    assert (run.status, back.status) == (0, 0), back.stdout + back.stderr
+    assert "updated settings of the functions: SLUICE_ATTEMPT_COUNT\n" in run.stderr
+    assert change.path.endswith("/config/appsettings")
+    assert (change.body["properties"]["SLUICE_ATTEMPT_COUNT"], change.body["properties"]["BY_THE_PORTAL"]) == (
+        "7",
+        "stays",
+    )
+    assert change_back.body["properties"]["SLUICE_ATTEMPT_COUNT"] == "5"
+
+
+def test_secret_is_a_reference_to_what_is_there(deployed: Deployed) -> None:
+    """A secret that is missing is told before the functions get its name as its value."""
+    vault = deployed.one("/vaults/[^/]+")["name"]
+    secret = ("--param", "peer_keys_secret=peer-keys")
+    refused, changes = deployed.changes_of("deploy", *secret)
+    deployed.azure.world.secrets[(vault, "peer-keys")] = ["the value itself"]
+
+    run, [change] = deployed.changes_of("deploy", *secret)
+    deployed.changes_of("deploy")
+
+    assert (refused.status, changes) == (1, [])
+    assert f'Vault {vault} has no secret "peer-keys": put it there' in refused.stdout
+    assert run.status == 0
+    assert (
+        change.body["properties"]["SLUICE_PEER_KEYS"] == f"@Microsoft.KeyVault(VaultName={vault};SecretName=peer-keys)"
+    )
+    assert "the value itself" not in run.stdout + run.stderr
+    [settings] = deployed.azure.world.settings.values()
+    assert "SLUICE_PEER_KEYS" not in settings
+
+
+def test_calls_and_logs(deployed: Deployed) -> None:
+    """The API answers whatever it answers; `process` is started with each message; logs come in order."""
+    asked = {"method": "POST", "path": "/v1/x", "headers": {"content-type": "application/json"}, "body": '{"a": 1}'}
+    delivery = {"messages": [{"id": "1", "body": "one"}, {"id": "2", "body": "two"}]}
+
+    api = deployed.project.sls("invoke", "-f", "api", "-d", json.dumps(asked))
+    process = deployed.project.sls("invoke", "-f", "process", "-d", json.dumps(delivery))
+    logs = deployed.project.sls("logs", "-f", "process", "--startTime", "2h")
+
+    answer = json.loads(api.stdout)
+    assert (answer["status"], answer["headers"]["x-from"]) == (404, "the app")
+    assert json.loads(answer["body"]) == {"asked": "POST /v1/x", "body": {"a": 1}}
+    assert json.loads(process.stdout)["started"] == 2
+    assert deployed.azure.world.runs == [("process", "one"), ("process", "two")]
+    lines = ['2026-11-25T03:00:01Z {"event": "first"}', "2026-11-25T03:00:02Z second line"]
+    assert logs.stdout.strip().splitlines() == lines
+
+
+def test_removed_vault_is_taken_back(deployed: Deployed) -> None:
+    """A vault lingers under its name after it was removed; a deployment recovers it, with its roles."""
+    world = deployed.azure.world
+    [key] = [key for key in world.resources if re.search("/vaults/[^/]+$", key)]
+    world.drop(key)
+
+    run, changes = deployed.changes_of("deploy")
+
+    assert run.status == 0, run.stdout
+    assert "removed, and to be taken back" in run.stderr
+    assert [one.body["properties"].get("createMode") for one in changes if type_of(one.path).endswith("/vaults")] == [
+        "recover",
+        None,
+    ]
+    assert key in world.resources
+    assert world.lingering == {}
+
+
+def test_removal(deployed: Deployed) -> None:
+    """It refuses while files stand, removes all with --force, and leaves what is not ours."""
+    world, data = deployed.azure.world, deployed.one("storageaccounts/[a-z0-9]+data")["name"]
+    world.files[(data, "uploads")] = [".sluice/probe", "a.txt"]
+    foreign = f"{_GROUP}/providers/microsoft.network/dnszones/mine"
+    world.resources[foreign] = {"id": foreign, "name": "mine", "type": "Microsoft.Network/dnsZones", "properties": {}}
+
+    refused, changes = deployed.changes_of("remove")
+    stopped = deployed.project.sls("remove", "--force")
+    left = set(world.resources)
+    del world.resources[foreign]
+    finished = deployed.project.sls("remove")
+
+    assert (refused.status, changes) == (1, [])
+    assert f"storage account {data}: it holds files (container uploads). With --force" in refused.stdout
+    assert stopped.status == 1
+    assert (
+        "resource group sluice-dev stays, because it holds what is not ours: mine (Microsoft.Network/dnsZones)"
+        in stopped.stdout
+    )
+    assert left == {foreign, _GROUP}
+    assert (finished.status, world.resources, world.lingering) == (0, {}, {})
+
+
+# What goes wrong, run after run, and the one line that is told.
+_BROKEN = [
+    (
+        Fault(method="PUT", path="/serverfarms/", kind="quota", count=2),
+        r"\(401 SubscriptionIsOverQuotaForSku\): .*\. Ask for a larger quota, or take another region",
+    ),
+    (
+        Fault(method="PUT", path="/sites/", kind="failed"),
+        r"Azure gave up on sites/\S+ \(InternalServerError\): The backend is out of order\.",
+    ),
+    (
+        Fault(method="PUT", path="/config/appsettings", kind="conflict"),
+        r"\(409 Conflict\): .*\. Something else is changing it: deploy again",
+    ),
+    (
+        Fault(method="POST", path="/api/publish", kind="failed"),
+        r"The package failed: pip: no matching distribution found\. Its log: https://",
+    ),
+    (
+        Fault(method="PUT", path="/deadletters/", kind="denied"),
+        r"\(403 AuthorizationFailed\): .* authorization to do this\. docs/deploy/azure\.md says",
+    ),
+]
+
+
+def test_broken_off_deployment_is_finished_by_the_next(empty: tuple[FakeAzure, Project]) -> None:
+    """Each run gets further than the one before, and tells in one line why it stopped; the last one finishes."""
+    azure, project = empty
+    reached: list[int] = []
+    for fault, line in _BROKEN:
+        azure.world.faults = [fault]
+
+        run = project.sls("deploy")
+
+        assert run.status == 1, run.stdout
+        [told] = [text for text in run.stdout.splitlines() if text and text != "Error:"]
+        assert re.search(line, told), told
+        reached.append(len(azure.world.resources))
+    azure.world.faults = [
+        Fault(method="GET", path="/storageAccounts/", kind="busy"),
+        Fault(method="GET", path="/vaults/", kind="expired"),
+        Fault(method="PUT", path="/deadletters/", kind="cut"),
+    ]
+    last = project.sls("deploy")
+
+    assert (last.status, azure.world.faults) == (0, []), last.stdout
+    assert reached == sorted(reached)
+    kinds = Counter(found["type"] for found in azure.world.resources.values())
+    assert (kinds["Microsoft.Web/sites"], kinds["Microsoft.Authorization/roleAssignments"]) == (
+        1,
+        len(_ROLES.split("\n")) - 2,
+    )
+    assert len(azure.world.packages) == 2  # the one that failed, and the one that stands
+    assert "created subscription of queue work" in last.stderr
+
+
+def test_what_is_not_ours_is_not_touched(empty: tuple[FakeAzure, Project]) -> None:
+    """A resource group of that name without our tags is left alone, by a deployment and by a removal."""
+    azure, project = empty
+    body = {"id": _GROUP, "name": "sluice-dev", "type": "Microsoft.Resources/resourceGroups", "location": "westeurope"}
+    azure.world.resources[_GROUP] = {**body, "properties": {}}
+
+    for command in (("deploy", "--plan"), ("remove", "--force")):
+        run = project.sls(*command)
+
+        assert run.status == 1
+        assert (
+            "resource group sluice-dev exists, and is not ours: it lacks the tag service=sluice, stage=dev."
+            in run.stdout
+        )
+    assert changing(azure.world.requests) == []
+
+
+def test_who_is_not_known_is_told(empty: tuple[FakeAzure, Project]) -> None:
+    """Without a subscription, a login or a deployment, one line says what to do."""
+    _, project = empty
+
+    nowhere = project.sls("info", AZURE_SUBSCRIPTION_ID="")
+    nothing = project.sls("info")
+    (project.home / "az").write_text("#!/bin/sh\necho 'Please run az login' >&2\nexit 1\n")
+    nobody = project.sls("info")
+
+    assert 'provider.subscription is empty: set AZURE_SUBSCRIPTION_ID ("az account show' in nowhere.stdout
+    assert "No app sluice-dev-" in nothing.stdout
+    assert "npx sls deploy --cloud azure --stage dev." in nothing.stdout
+    assert re.search(r"Azure knows nobody here: .*\. Run \"az login\"", nobody.stdout)
+    assert (nowhere.status, nothing.status, nobody.status) == (1, 1, 1)
+
+
+def test_operators_commands_reach_what_is_deployed(empty: tuple[FakeAzure, Project]) -> None:
+    """`--deployed` gives the operator's commands the places, and the operator's own token for storage."""
+    _, project = empty
+    (project.folder / ".venv").unlink()
+    python = project.folder / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nenv | grep ^SLUICE_ | sort\necho "$@"\n')
+    python.chmod(0o755)
+
+    run = project.sls("ledger", "--deployed")
+
+    found = dict(line.split("=", 1) for line in run.stdout.splitlines() if line.startswith("SLUICE_"))
+    assert found["SLUICE_LOCAL_DIR"] == ""
+    assert (found["SLUICE_BUCKET"], found["SLUICE_LEDGER_TABLE"]) == ("uploads", "ledger")
+    assert re.fullmatch("sluicedev[0-9a-f]{8}data", found["SLUICE_STORAGE__accountName"])
+    assert found["SLUICE_STORAGE__token"].startswith("e30.")
+    assert "handlers.cli ledger" in run.stdout
