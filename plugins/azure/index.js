@@ -12,6 +12,10 @@ const schema = {
       region: matching(/^[a-z]+[0-9]?$/),
       memory_mib: matching(/^(512|2048|4096)$/), // "Flex Consumption plan", instance sizes
       timeout_s: between(3, 600), // a message is locked for ten minutes
+      subscription: { type: 'string', regexp: /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$/.toString() }, // '' until deployment
+      log_days: between(30, 730), // "Configure data retention", Log Analytics
+      data_deletion_policy: { enum: ['Retain', 'Delete'] },
+      secrets: { type: 'object', additionalProperties: matching(/^[0-9a-zA-Z-]{0,127}$/) }, // "Key Vault object identifier"
       environment: ENVIRONMENT,
     },
     required: ['runtime', 'region', 'timeout_s'],
@@ -41,4 +45,10 @@ function packageSettings({ functions, provider }) {
   return { timeout_s: provider.timeout_s, batch_count: queue?.batch_count ?? 1 };
 }
 
-module.exports = makeProviderPlugin({ name: 'azure', title: 'Azure', schema, packageSettings });
+/** Slow to load, so only where a command is about a deployment. */
+function makeDeployment(serverless) {
+  const { AzureDeployment } = require('./deployment');
+  return new AzureDeployment(serverless);
+}
+
+module.exports = makeProviderPlugin({ name: 'azure', title: 'Azure', schema, packageSettings, makeDeployment });

@@ -23,12 +23,12 @@ const CONTROL = 'control';
 function namesOf({ service, stage, subscriptionId }) {
   const group = `${service}-${stage}`.toLowerCase();
   const hash = createHash('sha256').update(`${subscriptionId}/${group}`.toLowerCase()).digest('hex').slice(0, 8);
-  const unique = (length) => `${group.slice(0, length - 9).replace(/-+$/, '')}-${hash}`;
+  const unique = (length) => `${group.slice(0, length - 9)}-${hash}`.replace(/-{2,}/g, '-');
   const account = (purpose) => `${group.replace(/[^a-z0-9]/g, '').slice(0, 12)}${hash}${purpose}`;
   return {
     group,
     site: unique(32),
-    vault: unique(24).replace(/-{2,}/g, '-'),
+    vault: unique(24),
     data: account('data'),
     host: account('host'),
     plan: `${group}-plan`,

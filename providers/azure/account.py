@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from core.errors import ProviderUnusableError
-from providers.azure.identity import FederatedIdentity, ManagedIdentity
+from providers.azure.identity import FederatedIdentity, GivenToken, ManagedIdentity
 
 
 class Service(StrEnum):
@@ -93,8 +93,8 @@ def read_account(env: Mapping[str, str], *, setting: str) -> Account:
     """The account of a connection, in the settings that Azure Functions itself reads.
 
     Either `setting` is a connection string; or `setting`__accountName names the account, and an identity without a key
-    is used: one that another cloud vouches for if AZURE_FEDERATED_TOKEN_FILE is set, else the function's own
-    (`setting`__clientId chooses one of several).
+    is used: the operator's whose token is `setting`__token; or one that another cloud vouches for if
+    AZURE_FEDERATED_TOKEN_FILE is set; else the function's own (`setting`__clientId chooses one of several).
 
     Raises:
         ProviderUnusableError: The settings are missing or make no sense.
@@ -110,6 +110,9 @@ def read_account(env: Mapping[str, str], *, setting: str) -> Account:
 
 
 def _identity(env: Mapping[str, str], *, setting: str) -> Credential:
+    token = env.get(f"{setting}__token", "")
+    if token:
+        return GivenToken(token)
     # In the order of azure-identity's DefaultAzureCredential: WorkloadIdentityCredential, ManagedIdentityCredential.
     if env.get("AZURE_FEDERATED_TOKEN_FILE"):
         if not (env.get("AZURE_TENANT_ID") and env.get("AZURE_CLIENT_ID")):

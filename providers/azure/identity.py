@@ -1,4 +1,5 @@
-"""Identities that show a token instead of a signature: the function's own, and one that another cloud vouches for.
+"""Identities that show a token instead of a signature: the function's own, an operator's, and one that another cloud
+vouches for.
 
 Sources: "Use managed identities for App Service and Azure Functions" (its REST endpoint); "Microsoft identity platform
 and the OAuth 2.0 client credentials flow", third case (access token request with a federated credential).
@@ -77,6 +78,16 @@ class ManagedIdentity:
             return _Token(text=str(found["access_token"]), ends_at_s=float(found["expires_on"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TransientError(f"Azure managed identity: no token ({type(error).__name__})") from error
+
+
+class GivenToken:
+    """An operator's token, which whoever logged in handed on. It is not renewed."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def authorization(self, call: "Call") -> str:
+        return f"Bearer {self._token}"
 
 
 class FederatedIdentity:

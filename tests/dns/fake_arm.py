@@ -36,7 +36,7 @@ class FakeArm:
         self._server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
         self._server.daemon_threads = True
         self.certificate_path = folder / "arm.pem"
-        _write_certificate(self.certificate_path)
+        write_certificate(self.certificate_path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate_path)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
@@ -106,7 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def _write_certificate(path: Path) -> None:
+def write_certificate(path: Path) -> None:
+    """Key and certificate of 127.0.0.1, signed by itself, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "fake ARM of a test")])
     now = datetime.datetime.now(datetime.UTC)

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from core.errors import ProviderUnusableError, TransientError
 from providers.azure.account import Account, Call, Service, read_account
-from providers.azure.identity import FederatedIdentity, ManagedIdentity
+from providers.azure.identity import FederatedIdentity, GivenToken, ManagedIdentity
 from providers.azure.rest import Storage
 from providers.azure.work_queue import StorageWorkQueue
 from tests.unit.identity_endpoints import Asked, as_json, identity_endpoints
@@ -150,6 +150,17 @@ def test_settings_are_those_of_azure_identity() -> None:
     assert isinstance(account.credential, FederatedIdentity)
     assert account.urls[Service.QUEUE] == "https://account.queue.core.windows.net"
     assert isinstance(own.credential, ManagedIdentity)
+
+
+def test_operators_token_goes_before_every_identity() -> None:
+    """Whoever logged in asks as themselves, also on a machine that has an identity of its own."""
+    env = {"S__accountName": "account", "S__token": "of a person", "IDENTITY_ENDPOINT": "http://127.0.0.1:9/token"}
+
+    credential = read_account(env, setting="S").credential
+
+    assert isinstance(credential, GivenToken)
+    assert credential.authorization(CALL) == "Bearer of a person"
+    assert "of a person" not in repr(credential)
 
 
 @pytest.mark.parametrize("missing", ["AZURE_TENANT_ID", "AZURE_CLIENT_ID"])
