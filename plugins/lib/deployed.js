@@ -11,10 +11,9 @@ const OUTPUT_OF = {
 
 /**
  * The functions' settings, from the outputs of a deployed stack.
- * @param {{OutputKey: string, OutputValue: string}[]} outputs
+ * @param {Record<string, string>} valueOf  By the output's key.
  */
-function settingsFromOutputs(outputs) {
-  const valueOf = Object.fromEntries(outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
+function settingsFromOutputs(valueOf) {
   const settings = Object.entries(OUTPUT_OF).map(([setting, output]) => [setting, valueOf[output]]);
   return { SLUICE_LOCAL_DIR: '', ...Object.fromEntries(settings) };
 }

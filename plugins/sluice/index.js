@@ -7,11 +7,11 @@ const { spawnSync } = require('node:child_process');
 const { existsSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { AwsDeployment } = require('../aws/deployment');
 const { planService } = require('../aws/plan');
 const { chooseCloud, listClouds } = require('../lib/cloud');
 const { declareOptions, pythonArguments, renamePlan, takePositionals } = require('../lib/command-line');
 const { describe } = require('../lib/converge');
-const { settingsFromOutputs } = require('../lib/deployed');
 const { localCloudsArguments, runUntilStopped } = require('../lib/local-clouds');
 const { CREDENTIALS, NO_ACCOUNT, localEnvironment, withoutReferences } = require('../lib/local-run');
 const { ASKING, OPERATOR_COMMANDS, declareCommands, operatorArguments, takeHandedOn } = require('../lib/operator-commands');
@@ -111,6 +111,7 @@ module.exports = class Sluice {
     this.hooks = {
       initialize: () => {
         this.refuseToDeployForPlan();
+        this.refuseToForceAws();
         this.prepareLocalRun();
       },
       'deploy:plan:run': () => this.planAws(),
@@ -140,6 +141,14 @@ module.exports = class Sluice {
     const isDeploy = this.serverless.processedInput.commands.join(' ') === 'deploy';
     if (!isDeploy || !this.options.plan || this.cloud !== 'aws') return;
     this.refuse('The plan did not take the place of the deployment: write "sls deploy --plan", and other options after it.');
+  }
+
+  /** The stack itself says what becomes of its data: it was deployed with that. */
+  refuseToForceAws() {
+    const isRemove = this.serverless.processedInput.commands.join(' ') === 'remove';
+    if (!isRemove || !this.options.force || this.cloud !== 'aws') return;
+    const params = '--param data_deletion_policy=Delete --param ledger_deletion_protection=false';
+    this.refuse(`AWS knows no --force: deploy with "${params}", empty the bucket, and remove without it (docs/deploy/aws.md).`);
   }
 
   /** Package, and let CloudFormation say what it would change. */
@@ -196,19 +205,7 @@ module.exports = class Sluice {
   async deployedEnvironment() {
     const { name: ofCloud } = this.serverless.service.provider;
     if (ofCloud !== 'aws') return this.serverless.getProvider(ofCloud).deployedSettings();
-    const { DescribeStacksCommand } = require('@aws-sdk/client-cloudformation'); // slow to load, and seldom needed
-    const provider = this.serverless.getProvider('aws');
-    const client = await provider.getCloudFormationClient();
-    const name = provider.naming.getStackName();
-    const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: name })).catch((error) => {
-      throw new this.serverless.classes.Error(`Cannot read stack "${name}": ${error.message}`, 'SLUICE_NO_STACK');
-    });
-    const profile = this.options['aws-profile'];
-    return {
-      ...settingsFromOutputs(Stacks[0].Outputs),
-      AWS_DEFAULT_REGION: provider.getRegion(),
-      ...(profile ? { AWS_PROFILE: profile } : {}),
-    };
+    return new AwsDeployment(this.serverless, this.options).settings();
   }
 
   /**

@@ -115,10 +115,19 @@ test('deploy --plan becomes a command of its own, and nothing else does', () => 
   for (const [typed, expected] of cases) assert.equal(renamePlan(typed.split(' ')).join(' '), expected);
 });
 
-test('a deployment to AWS that still has --plan is refused', () => {
+/** The plugin before a command on AWS. */
+function beforeCommand(command, options) {
   class Refusal extends Error {}
-  const serverless = { processedInput: { commands: ['deploy'] }, service: { custom: { cloud: 'aws' } }, classes: { Error: Refusal } };
-  const { hooks } = new Sluice(serverless, { plan: true }, {});
+  const serverless = { processedInput: { commands: [command] }, service: { custom: { cloud: 'aws' } }, classes: { Error: Refusal } };
+  return () => new Sluice(serverless, options, {}).hooks.initialize();
+}
 
-  assert.throws(() => hooks.initialize(), Refusal);
+test('a deployment to AWS that still has --plan is refused', () => {
+  assert.throws(beforeCommand('deploy', { plan: true }), /The plan did not take the place of the deployment/);
+  assert.doesNotThrow(beforeCommand('deploy', {}));
+});
+
+test('a removal from AWS that should remove data is told how, and removes nothing', () => {
+  assert.throws(beforeCommand('remove', { force: true }), /AWS knows no --force: .*data_deletion_policy=Delete/);
+  assert.doesNotThrow(beforeCommand('remove', {}));
 });

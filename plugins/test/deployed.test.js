@@ -10,7 +10,7 @@ test('every setting is read from an output that the stack declares', () => {
   const declared = fs.readFileSync(path.join(__dirname, '../../providers/aws/storage.yml'), 'utf8');
   const names = [...declared.slice(declared.indexOf('\nOutputs:')).matchAll(/^  (\w+): \{/gm)].map(([, name]) => name);
 
-  const settings = settingsFromOutputs(names.map((name) => ({ OutputKey: name, OutputValue: `value of ${name}` })));
+  const settings = settingsFromOutputs(Object.fromEntries(names.map((name) => [name, `value of ${name}`])));
 
   assert.equal(names.length, 5);
   assert.deepEqual(settings, {

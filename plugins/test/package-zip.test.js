@@ -89,7 +89,7 @@ for (const [cloud, { roots, entry }] of Object.entries(CLOUDS)) {
       for (const name of ['core/worker.py', `handlers/${cloud}.py`, 'handlers/api/__init__.py', 'providers/__init__.py', `providers/${cloud}/ledger.py`]) {
         assert.ok(inFolders.includes(name), `${name} is missing`);
       }
-      const unwanted = /__pycache__|(cli|invoke_local|package)\.py|providers\/(?!__init__)/;
+      const unwanted = /__pycache__|(cli|invoke_local|package|secret)\.py|providers\/(?!__init__)/;
       assert.deepEqual(inFolders.filter((name) => unwanted.test(name.replace(`providers/${cloud}/`, ''))), []);
     });
 

@@ -73,7 +73,7 @@ describe('sls package', () => {
 
     assert.deepEqual([...folders].sort(), ['core', 'handlers', 'markupsafe', 'providers', 'puremagic', 'werkzeug']);
     assert.deepEqual(names.filter((name) => !name.includes('/')).sort(), ['.serverless-wsgi', 'serverless_wsgi.py', 'wsgi_handler.py']);
-    assert.deepEqual(names.filter((name) => /__pycache__|(cli|invoke_local|package)\.py|providers\/(?!aws|__init__)/.test(name)), []);
+    assert.deepEqual(names.filter((name) => /__pycache__|(cli|invoke_local|package|secret)\.py|providers\/(?!aws|__init__)/.test(name)), []);
     assert.ok(fs.statSync(first.zip).size < 1e6);
   });
 

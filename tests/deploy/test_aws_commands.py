@@ -13,12 +13,20 @@ import pytest
 from drills.aws.clients import CREDENTIALS, REGION, aws_client
 from drills.aws.ministack import Ministack
 from drills.waiting import wait_until
+from handlers.peers.settings import read_peer_settings
 from tests.e2e.bucket import ROOT, WAIT_S
 
 pytestmark = pytest.mark.timeout(300)  # the first test waits for the deployment
 
 SLS_TIMEOUT_S = 180
-LEAVING_NOTHING = ("--param", "data_deletion_policy=Delete", "--param", "ledger_deletion_protection=false")
+PEER_KEYS = {"current": "k1", "keys": {"k1": "ab" * 32}}
+PEERS = {"gcp": {"url": "https://127.0.0.1:9", "origins": []}}  # it does not answer
+SETTINGS = {
+    "order": "aws,gcp",
+    "peers": json.dumps(PEERS),
+    "data_deletion_policy": "Delete",  # so that removal leaves nothing
+    "ledger_deletion_protection": "false",
+}
 
 
 class Account:
@@ -26,19 +34,27 @@ class Account:
 
     def __init__(self, endpoint_url: str) -> None:
         self.endpoint_url = endpoint_url
+        self.reference = ""
 
-    def sls(self, *arguments: str) -> str:
-        """Run the framework; gives standard output and standard error."""
+    def sls(self, *arguments: str, given: str = "") -> str:
+        """Run the framework with `given` as standard input; gives standard output and standard error."""
         done = subprocess.run(
             [str(ROOT / "node_modules/.bin/sls"), *arguments],
             cwd=ROOT,
             env={**os.environ, **CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint_url, "AWS_REGION": REGION},
+            input=given,
             capture_output=True,
             text=True,
             timeout=SLS_TIMEOUT_S,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
+
+    def deploy(self, *more: str) -> str:
+        """Run `sls deploy` as a cloud among others, whose keys are in the secret store."""
+        self.reference = self.reference or self.sls("peer-keys", "--reference").splitlines()[0]
+        params = [*(f"{name}={value}" for name, value in SETTINGS.items()), self.reference]
+        return self.sls("deploy", *more, *(word for param in params for word in ("--param", param)))
 
     def client(self, service: Any) -> Any:
         return aws_client(service, endpoint_url=self.endpoint_url)
@@ -57,6 +73,7 @@ class Account:
             [each["AlarmName"] for each in self.client("cloudwatch").describe_alarms()["MetricAlarms"]],
             [each["Name"] for each in self.client("events").list_rules()["Rules"]],
             [each["Name"] for each in self.client("apigatewayv2").get_apis()["Items"]],
+            [each["Name"] for each in self.client("secretsmanager").list_secrets()["SecretList"]],
         ]
         return {name for names in listed for name in names}
 
@@ -81,7 +98,8 @@ def plan_of_new(account: Account) -> str:
 def deployed(account: Account, plan_of_new: str) -> Account:
     """The account with the deployed stack; all tests share it."""
     assert account.standing() == set()
-    account.sls("deploy", "--cloud", "aws", *LEAVING_NOTHING)
+    account.sls("peer-keys", "--set", given=json.dumps(PEER_KEYS))
+    account.deploy()
     return account
 
 
@@ -108,7 +126,7 @@ def test_second_deployment_changes_nothing(deployed: Account) -> None:
     """The same project deployed again is seen to be the same, and the stack is not touched."""
     before = deployed.updated_at()
 
-    told = deployed.sls("deploy", *LEAVING_NOTHING)
+    told = deployed.deploy()
 
     assert "No changes to deploy" in told
     assert deployed.updated_at() == before
@@ -118,7 +136,7 @@ def test_plan_names_the_properties_that_change(deployed: Account) -> None:
     """A plan of another setting names what it touches, not the code, which is the same, and changes nothing."""
     before = deployed.updated_at()
 
-    told = deployed.sls("deploy", "--plan", "--param", "timeout_s=61", *LEAVING_NOTHING)
+    told = deployed.deploy("--plan", "--param", "timeout_s=61")
 
     lines = {line.split(":  ")[0] for line in told.splitlines() if line.startswith("would")}
     assert "would update AWS::SQS::Queue WorkQueue: VisibilityTimeout" in lines
@@ -127,11 +145,6 @@ def test_plan_names_the_properties_that_change(deployed: Account) -> None:
     ]
     assert process.split(": ")[1].split(", ") == ["perhaps Environment", "perhaps Role", "Timeout"]
     assert deployed.updated_at() == before
-
-
-def test_plan_of_no_change_keeps_the_stack(deployed: Account) -> None:
-    """A plan of what stands says that it would be kept."""
-    assert "would keep stack sluice-dev" in deployed.sls("deploy", "--plan", *LEAVING_NOTHING)
 
 
 def test_invoked_function_answers_and_logs(deployed: Account) -> None:
@@ -170,8 +183,41 @@ def test_deployed_api_answers(deployed: Account) -> None:
         assert json.load(answer)["type"].endswith("unauthorized")
 
 
-def test_removal_leaves_nothing(deployed: Account) -> None:
-    """`sls remove` removes all that stands; the last test, as it takes the stack from the others."""
-    deployed.sls("remove")
+def test_address_is_what_peers_want(deployed: Account) -> None:
+    """`sls address --json` gives the API of the stack and its bucket's hosts, as a setting that functions accept."""
+    address = json.loads(deployed.sls("address", "--json"))
 
+    [api] = deployed.client("apigatewayv2").get_apis()["Items"]
+    assert address["url"] == f"https://{api['ApiId']}.execute-api.{REGION}.amazonaws.com"
+    bucket = f"sluice-dev-uploads-000000000000-{REGION}"
+    hosts = (f"https://{bucket}.s3.amazonaws.com", f"https://{bucket}.s3.{REGION}.amazonaws.com")
+    env = {
+        "SLUICE_CLOUD": "gcp",
+        "SLUICE_ORDER": "gcp,aws",
+        "SLUICE_PEERS": json.dumps({"aws": address}),
+        "SLUICE_PEER_KEYS": json.dumps(PEER_KEYS),
+    }
+    assert read_peer_settings(env).peers["aws"].origins == hosts
+
+
+def test_functions_get_the_keys_of_the_secret(deployed: Account) -> None:
+    """The keys that `sls peer-keys --set` stored are those of the functions; the template has a reference only."""
+    function = deployed.client("lambda").get_function_configuration(FunctionName="sluice-dev-api")
+
+    assert json.loads(function["Environment"]["Variables"]["SLUICE_PEER_KEYS"]) == PEER_KEYS
+    template = deployed.client("cloudformation").get_template(StackName="sluice-dev", TemplateStage="Original")
+    assert "{{resolve:secretsmanager:sluice-dev-peer-keys:" in json.dumps(template["TemplateBody"])
+    assert PEER_KEYS["keys"]["k1"] not in json.dumps(template["TemplateBody"])
+
+
+def test_printed_keys_are_those_stored(deployed: Account) -> None:
+    """`sls peer-keys` prints the keys and nothing else, so that they may be piped to another cloud."""
+    assert json.loads(deployed.sls("peer-keys")) == PEER_KEYS
+
+
+def test_removal_leaves_nothing(deployed: Account) -> None:
+    """`sls clouds remove` removes stack and keys; the last test, as it takes them from the others."""
+    told = deployed.sls("clouds", "remove", "--only", "aws", "--yes")
+
+    assert "aws    removed" in told
     assert deployed.standing() == set()

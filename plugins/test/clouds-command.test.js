@@ -1,0 +1,106 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const { makeProject, sls } = require('./project');
+
+/** A provider whose cloud is a file: what is deployed, and a secret store. A cloud whose file says so fails. */
+const PLUGIN = `
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const { makeProviderPlugin } = require('../lib/provider-plugin');
+
+const schema = { provider: { properties: { environment: { type: 'object' } } }, function: { properties: {} } };
+
+function makeDeployment({ classes, service, serviceDir }) {
+  const { cloud } = service.custom;
+  const file = path.join(serviceDir, cloud + '.json');
+  const read = () => (fs.existsSync(file) ? JSON.parse(fs.readFileSync(file)) : {});
+  const write = (more) => fs.writeFileSync(file, JSON.stringify({ ...read(), ...more }));
+  const create = async () => {
+    if (read().isBroken) throw new classes.Error('The quota is used up.', 'FAKE');
+    write({ environment: service.provider.environment });
+  };
+  const live = async () => read().environment ?? null;
+  const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+  const differences = (found) => (isSame(found, service.provider.environment) ? [] : ['environment']);
+  const remove = async () => fs.rmSync(file);
+  return {
+    resources: async () => [{ title: 'functions of ' + cloud, read: live, create, differences, update: create, remove }],
+    info: async () => [['url', 'https://' + cloud + '.example']],
+    address: async () => ((await live()) ? { url: 'https://' + cloud + '.example', origins: [] } : null),
+    readSecret: async (name) => read()[name] ?? '',
+    writeSecret: async (name, value) => write({ [name]: value }),
+  };
+}
+
+const Provider = makeProviderPlugin({ name: 'fake', title: 'Fake', schema, packageSettings: () => ({}), makeDeployment });
+module.exports = class Fake extends Provider {
+  async package() {
+    this.serverless.service.package.artifact = path.join(this.serverless.serviceDir, 'package.json');
+  }
+};
+`;
+
+const CONFIGURATION = `
+plugins: [./plugins/sluice, ./plugins/clouds, ./plugins/fake]
+params: { default: { peers: '', order: '', peer_keys_secret: '' } }
+provider:
+  name: fake
+  stage: \${opt:stage, 'dev'}
+  environment: { PEERS: '\${param:peers}', ORDER: '\${param:order}', KEYS: '\${param:peer_keys_secret}' }
+functions: {}
+`;
+
+/** A project with two clouds of that kind beside the real ones. */
+function makeClouds() {
+  const project = makeProject();
+  for (const folder of ['plugins/fake', 'providers/one', 'providers/two']) fs.mkdirSync(path.join(project, folder));
+  fs.writeFileSync(path.join(project, 'plugins/fake/index.js'), PLUGIN);
+  for (const cloud of ['one', 'two']) fs.writeFileSync(path.join(project, `providers/${cloud}/serverless.yml`), CONFIGURATION);
+  return project;
+}
+
+const stateOf = (project, cloud) => JSON.parse(fs.readFileSync(path.join(project, `${cloud}.json`), 'utf8'));
+const clouds = (project, ...argv) => sls(project, ['clouds', ...argv, '--only', 'one,two']);
+
+describe('sls clouds', () => {
+  const project = makeClouds();
+
+  test('deploy: a cloud that fails stops no other, is told with its reason, and is left out of the peers', () => {
+    fs.writeFileSync(path.join(project, 'two.json'), '{"isBroken": true}');
+
+    const { status, stdout } = clouds(project, 'deploy');
+
+    assert.equal(status, 1);
+    assert.match(stdout, /cloud {2}result {4}reason\none {4}deployed\ntwo {4}failed {4}The quota is used up\./);
+    assert.deepEqual(stateOf(project, 'one').environment, { PEERS: '', ORDER: '', KEYS: '' });
+  });
+
+  test('deploy again: once it is mended, both know each other and hold the same keys, which nobody printed', () => {
+    fs.writeFileSync(path.join(project, 'two.json'), '{}');
+
+    const { status, stdout, stderr } = clouds(project, 'deploy');
+
+    assert.equal(status, 0, stdout + stderr);
+    const [one, two] = ['one', 'two'].map((cloud) => stateOf(project, cloud));
+    const keys = 'sluice-dev-peer-keys';
+    assert.deepEqual(one.environment, { PEERS: '{"two":{"url":"https://two.example","origins":[]}}', ORDER: 'one,two', KEYS: keys });
+    assert.deepEqual(two.environment, { PEERS: '{"one":{"url":"https://one.example","origins":[]}}', ORDER: 'one,two', KEYS: keys });
+    assert.equal(one[keys], two[keys]);
+    assert.ok(!(stdout + stderr).includes(JSON.parse(one[keys]).keys.k1));
+  });
+
+  test('remove: it asks, unless --yes; then nothing is left', () => {
+    const asked = clouds(project, 'remove');
+    const removed = clouds(project, 'remove', '--yes');
+
+    assert.equal(asked.status, 1);
+    assert.match(asked.stdout, /no terminal to ask at: --yes/);
+    assert.match(removed.stdout, /one {4}removed\ntwo {4}removed/);
+    assert.deepEqual(['one', 'two'].filter((cloud) => fs.existsSync(path.join(project, `${cloud}.json`))), []);
+  });
+});
