@@ -4,7 +4,7 @@
 // own commands, `sls invoke local` without a cloud, and packages that are the same bytes on every machine.
 
 const { spawnSync } = require('node:child_process');
-const { existsSync } = require('node:fs');
+const { existsSync, statSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { AwsDeployment } = require('../aws/deployment');
@@ -98,9 +98,10 @@ module.exports = class Sluice {
    * @param {object} serverless
    * @param {Record<string, any>} options  Filled by the framework after the constructor.
    */
-  constructor(serverless, options, { writeText }) {
+  constructor(serverless, options, { log, writeText }) {
     this.serverless = serverless;
     this.options = options;
+    this.log = log;
     this.writeText = writeText;
     const local = { usage: 'Clouds on this machine', type: 'container', commands: { up: LOCAL_UP } };
     const ofFramework = declareOptions(WITH_CLOUD, CLOUD);
@@ -116,6 +117,7 @@ module.exports = class Sluice {
       },
       'deploy:plan:run': () => this.planAws(),
       'before:package:createDeploymentArtifacts': () => this.preparePackaging(),
+      'after:package:finalize': () => this.tellSize(),
       'before:deploy:function:packageFunction': () => this.preparePackaging(),
       'local:up:run': () => this.startLocalClouds(),
       ...Object.fromEntries(Object.keys(COMMANDS).map((name) => [`${name}:run`, () => this.runPython(name)])),
@@ -230,6 +232,13 @@ module.exports = class Sluice {
     this.inProject('.venv/bin/python');
     if (this.cloud === 'aws') this.inProject('build/wheels/aws'); // the others install on their side
     process.umask(0o022);
+  }
+
+  /** Size costs time at each cold start, so that it should grow knowingly. */
+  tellSize() {
+    const { service, serviceDir } = this.serverless;
+    const zip = path.resolve(serviceDir, this.options.package ?? '.serverless', `${service.service}.zip`);
+    this.log.success(`${path.relative(serviceDir, zip)}: ${statSync(zip).size.toLocaleString('en')} bytes`);
   }
 
   refuse(message) {

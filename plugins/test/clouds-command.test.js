@@ -40,7 +40,10 @@ function makeDeployment({ classes, service, serviceDir }) {
 const Provider = makeProviderPlugin({ name: 'fake', title: 'Fake', schema, packageSettings: () => ({}), makeDeployment });
 module.exports = class Fake extends Provider {
   async package() {
-    this.serverless.service.package.artifact = path.join(this.serverless.serviceDir, 'package.json');
+    const folder = path.join(this.serverless.serviceDir, '.serverless');
+    fs.mkdirSync(folder, { recursive: true });
+    this.serverless.service.package.artifact = path.join(folder, 'sluice.zip');
+    fs.writeFileSync(this.serverless.service.package.artifact, '');
   }
 };
 `;

@@ -11,6 +11,12 @@ const path = require('node:path');
 const ROOT = path.join(__dirname, '../..');
 const SLS = path.join(ROOT, 'node_modules/osls/bin/serverless.js');
 
+/** Settings under which nothing reaches a network: neither Node nor pip. */
+const OFFLINE = {
+  NODE_OPTIONS: `--require "${path.join(__dirname, 'no-network.js')}"`,
+  ...Object.fromEntries(['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].map((name) => [name, 'http://127.0.0.1:9'])),
+};
+
 const folders = [];
 process.once('exit', () => folders.forEach((folder) => fs.rmSync(folder, { recursive: true })));
 
@@ -53,4 +59,4 @@ function sls(folder, argv, env = {}) {
   return { status, stdout, stderr };
 }
 
-module.exports = { ROOT, makeProject, replacePython, sls };
+module.exports = { OFFLINE, ROOT, makeProject, replacePython, sls };
