@@ -97,10 +97,3 @@ test('without .venv the error says what to do', () => {
   assert.equal(status, 1);
   assert.equal(stdout, 'Error:\n.venv/bin/python is missing: run "make setup".\n');
 });
-
-test('--deployed says what to do where it is not built yet', () => {
-  const { status, stdout } = sls(makeProject(), ['ledger', '--deployed', '--cloud', 'gcp']);
-
-  assert.equal(status, 1);
-  assert.match(stdout, /--deployed is not built yet for Google Cloud\.\n/);
-});

@@ -27,7 +27,10 @@ const MISTAKES = {
     ["'europe-west1'}", "'Europe'}", /'provider\.region': value 'Europe' does not satisfy pattern/],
     ['timeout_s: ${param:timeout_s}', 'timeout_s: 541', /'functions\.process\.timeout_s': must be <= 540/],
     ['handlers/gcp.process', 'handlers/gcp.proces', /'functions\.process\.handler': .*\[handlers\/gcp\.process, handlers\/api\.app, handlers\/gcp\.watch\]/],
-    ['pubsub: { topic: work }', 'pubsub: { topic: x }', /'functions\.process\.events\.0\.pubsub\.topic': value 'x' does not satisfy/],
+    ['pubsub: { topic: work,', 'pubsub: { topic: x,', /'functions\.process\.events\.0\.pubsub\.topic': value 'x' does not satisfy/],
+    ["'${param:max_receive_count}' }", '101 }', /'functions\.process\.events\.0\.pubsub\.max_delivery_count': must be <= 100/],
+    ['project: ${param:project}', 'project: My_Project', /'provider\.project': value 'My_Project' does not satisfy pattern/],
+    ['data_deletion_policy: ${param', 'data_deletion_policy: Keep # ${param', /'provider\.data_deletion_policy': .*\[Retain, Delete\]/],
     ['access: public', 'access: open', /'functions\.api\.events\.0\.http\.access': .*\[private, public\]/],
     ["cron: '* * * * *'", "cron: 'hourly'", /'functions\.watch\.events\.0\.schedule\.cron': value 'hourly' does not satisfy/],
   ],
@@ -53,21 +56,26 @@ for (const [cloud, mistakes] of Object.entries(MISTAKES)) {
     assert.equal(status, 1);
     for (const [, , message] of mistakes) assert.match(stdout, message);
   });
-
-  if (cloud === 'azure') continue; // is deployed
-
-  test(`${cloud}: what needs a deployment is refused before anything is done`, () => {
-    const project = makeProject();
-
-    for (const command of [['deploy'], ['remove'], ['info'], ['logs', '-f', 'process'], ['invoke', '-f', 'process']]) {
-      const { status, stdout } = sls(project, [...command, '--cloud', cloud]);
-
-      assert.equal(status, 1);
-      assert.match(stdout, new RegExp(`"sls ${command[0]}" does not exist for .*: only package and local commands\\.\n`));
-      assert.ok(!fs.existsSync(path.join(project, '.serverless')));
-    }
-  });
 }
+
+test('gcp: a command that it does not have is refused before anything is done', () => {
+  const project = makeProject();
+
+  const { status, stdout } = sls(project, ['metrics', '--cloud', 'gcp']);
+
+  assert.equal(status, 1);
+  assert.match(stdout, /"sls metrics" does not exist for Google Cloud: deploy, deploy function, info, invoke, logs, remove, rollback\.\n/);
+  assert.ok(!fs.existsSync(path.join(project, '.serverless')));
+});
+
+test('gcp: what the schema cannot express is told before anything is asked', () => {
+  const noProject = sls(makeProject(), ['info', '--cloud', 'gcp']);
+  const swapped = [['handler: handlers/gcp.watch', 'handler: handlers/gcp.process']];
+  const twoWorkers = sls(misconfigured('gcp', swapped), ['info', '--cloud', 'gcp'], { GOOGLE_CLOUD_PROJECT: 'my-project' });
+
+  assert.match(noProject.stdout, /^Error:\n'provider\.project' is empty: set GOOGLE_CLOUD_PROJECT to the project's id, or/);
+  assert.match(twoWorkers.stdout, /^Error:\n'functions\.watch\.events': handlers\/gcp\.process needs exactly one event, pubsub; it has: schedule\./);
+});
 
 test('the arguments for Python name handler, trigger and event', () => {
   const declared = { handler: 'handlers/gcp.process', events: [{ pubsub: { topic: 'work' } }] };

@@ -1,0 +1,78 @@
+'use strict';
+
+// Secrets, which operators write and functions read. A function gets one version by number, so that a new value reaches it with
+// the next deployment, and all its instances have the same one.
+
+const { grantsTo } = require('./access');
+const { rightsOn } = require('./rights');
+
+const SECRETS = 'https://secretmanager.googleapis.com/v1/';
+
+class Secrets {
+  /**
+   * @param {import('./google-api').GoogleApi} api
+   * @param {import('./names').Names} names
+   * @param {object} service  The framework's; provider.secrets and functions.*.secrets: {environment variable: secret, or ''}.
+   */
+  constructor(api, names, service) {
+    Object.assign(this, { api, names, service });
+  }
+
+  #url(secret) {
+    return `${SECRETS}${this.names.inProject}/secrets/${secret}`;
+  }
+
+  /** [environment variable, secret], of those that are set. */
+  #of(functionName) {
+    const all = { ...this.service.provider.secrets, ...this.service.functions[functionName].secrets };
+    return Object.entries(all).filter(([, secret]) => secret).sort();
+  }
+
+  /** Who may read each secret. The secrets themselves stay when the deployment goes: they are the operator's. */
+  rights(functions, ours) {
+    const used = functions.flatMap(({ name, member }) => this.#of(name).map(([, secret]) => ({ secret, member })));
+    return [...new Set(used.map(({ secret }) => secret))].map((secret) =>
+      rightsOn(this.api, {
+        what: `secret ${secret}`,
+        kind: 'ordinary',
+        url: () => this.#url(secret),
+        grants: () => {
+          const readers = used.filter((one) => one.secret === secret);
+          return readers.flatMap(({ member }) => grantsTo(member, ['roles/secretmanager.secretAccessor']));
+        },
+        ours: ours.filter((member) => member.startsWith('serviceAccount:')),
+        isShared: true,
+        ifMissing: `Secret ${secret} is missing: \`gcloud secrets create ${secret} --data-file=FILE\`, or name none.`,
+      }),
+    );
+  }
+
+  /** A function's secretEnvironmentVariables ("SecretEnvVar", Cloud Functions API); a secret without a value has no version. */
+  async versions(functionName) {
+    const versions = this.#of(functionName).map(async ([key, secret]) => {
+      const newest = await this.api.find(`${this.#url(secret)}/versions/latest`);
+      return { key, secret, version: newest?.name.split('/').pop() ?? 'latest' };
+    });
+    return Promise.all(versions);
+  }
+
+  /** The newest value, or '' where there is none. */
+  async read(secret) {
+    const { payload } = (await this.api.find(`${this.#url(secret)}/versions/latest:access`)) ?? {};
+    return payload ? Buffer.from(payload.data, 'base64').toString() : '';
+  }
+
+  /** Create the secret, or give it another version if the value differs. */
+  async write(secret, value) {
+    if (!(await this.api.find(this.#url(secret)))) {
+      const json = { replication: { automatic: {} }, labels: this.names.labels };
+      await this.api.ask('POST', `${SECRETS}${this.names.inProject}/secrets?secretId=${secret}`, { json });
+    } else if ((await this.read(secret)) === value) {
+      return;
+    }
+    const json = { payload: { data: Buffer.from(value).toString('base64') } };
+    await this.api.ask('POST', `${this.#url(secret)}:addVersion`, { json });
+  }
+}
+
+module.exports = { Secrets };

@@ -1,0 +1,183 @@
+'use strict';
+
+// What holds uploads and records: a bucket and a database. Both stay as long as they hold anything, unless it is forced.
+
+const { ControlPlaneError, waitFor } = require('../lib/control-plane');
+const { refuseForeign } = require('./google-api');
+const { sameParts } = require('./same');
+
+const FIRESTORE = 'https://firestore.googleapis.com/v1/';
+const STORAGE = 'https://storage.googleapis.com/storage/v1/b';
+const DATABASE_WITHIN_MS = 600_000;
+const LEDGER = 'ledger'; // the collection of the records
+const OWN_PREFIX = '.sluice/'; // core/upload.py; probes and parts, and nobody's files
+const AFTER_OWN_PREFIX = '.sluice0'; // the next name that could not begin with it
+const DELETE_CONCURRENCY = 16;
+
+/**
+ * A Firestore database. It can have no labels, so that its name alone says whose it is.
+ * @param {import('./google-api').GoogleApi} api
+ * @param {import('./names').Names} names
+ * @param {{isProtected: boolean, mayDeleteData: boolean}} how
+ * @returns {import('../lib/converge').Resource}
+ */
+function databaseOf(api, names, { isProtected, mayDeleteData }) {
+  const title = `database ${names.database}`;
+  const name = `${names.inProject}/databases/${names.database}`;
+  const deleteProtectionState = isProtected ? 'DELETE_PROTECTION_ENABLED' : 'DELETE_PROTECTION_DISABLED';
+  const read = () => api.find(`${FIRESTORE}${name}`);
+  const finish = (started, verb) => api.done(started, { at: FIRESTORE, what: `${verb} ${title}`, forMs: DATABASE_WITHIN_MS });
+  const protect = async (state) => {
+    const json = { name, deleteProtectionState: state };
+    await finish(await api.ask('PATCH', `${FIRESTORE}${name}?updateMask=deleteProtectionState`, { json }), 'Changing');
+  };
+  return {
+    title,
+    read,
+    differences: (live) => {
+      requireLocation(title, live.locationId, names.region);
+      return live.deleteProtectionState === deleteProtectionState ? [] : ['delete protection'];
+    },
+    create: async () => {
+      const json = {
+        type: 'FIRESTORE_NATIVE',
+        locationId: names.region,
+        deleteProtectionState,
+        pointInTimeRecoveryEnablement: 'POINT_IN_TIME_RECOVERY_ENABLED',
+      };
+      const url = `${FIRESTORE}${names.inProject}/databases?databaseId=${names.database}`;
+      const started = await api.ask('POST', url, { json }).catch((error) => {
+        if (error.status !== 409) throw error; // an earlier deployment broke off while it was being made
+      });
+      if (started) await finish(started, 'Making');
+      const look = async () => (await read()) ?? undefined;
+      await waitFor(look, { what: `Making ${title}`, forMs: DATABASE_WITHIN_MS, everyMs: api.everyMs });
+    },
+    update: () => protect(deleteProtectionState),
+    remove: async (live) => {
+      if (live.deleteProtectionState === 'DELETE_PROTECTION_ENABLED') await protect('DELETE_PROTECTION_DISABLED');
+      await finish(await api.ask('DELETE', `${FIRESTORE}${name}`), 'Removing');
+    },
+    whyKept: async () => {
+      if (mayDeleteData) return '';
+      const { documents } = await api.ask('GET', `${FIRESTORE}${name}/documents/${LEDGER}?pageSize=1`);
+      return documents?.length ? 'it holds records' : '';
+    },
+  };
+}
+
+/**
+ * The bucket.
+ * @param {import('./google-api').GoogleApi} api
+ * @param {import('./names').Names} names
+ * @param {{partDays: number, mayDeleteData: boolean}} how
+ * @returns {import('../lib/converge').Resource}
+ */
+function bucketOf(api, names, { partDays, mayDeleteData }) {
+  const title = `bucket ${names.bucket}`;
+  const url = `${STORAGE}/${names.bucket}`;
+  const declared = {
+    labels: names.labels,
+    versioning: { enabled: true }, // an event names a version; overwriting must not change what it meant
+    softDeletePolicy: { retentionDurationSeconds: '0' }, // versions are kept; probes, written every few seconds, need not be
+    iamConfiguration: { uniformBucketLevelAccess: { enabled: true }, publicAccessPrevention: 'enforced' },
+    lifecycle: {
+      rule: [
+        { action: { type: 'Delete' }, condition: { age: partDays, matchesPrefix: [`${OWN_PREFIX}parts/`] } },
+        { action: { type: 'Delete' }, condition: { daysSinceNoncurrentTime: 1, matchesPrefix: [OWN_PREFIX] } },
+      ],
+    },
+  };
+  return {
+    title,
+    read: async () => {
+      const live = await api.find(url);
+      if (live && !sameParts(live.labels, names.labels)) refuseForeign(title, names.labels);
+      return live;
+    },
+    differences: (live) => {
+      requireLocation(title, live.location?.toLowerCase(), names.region);
+      return Object.keys(declared).filter((part) => !sameParts(live[part], declared[part]));
+    },
+    create: () => {
+      const json = { name: names.bucket, location: names.region, ...declared };
+      return api.ask('POST', `${STORAGE}?project=${names.project}`, { json });
+    },
+    update: (live, parts) => {
+      const json = Object.fromEntries(parts.map((part) => [part, declared[part]]));
+      return api.ask('PATCH', url, { json });
+    },
+    remove: async () => {
+      await empty(api, url);
+      await api.ask('DELETE', url);
+    },
+    whyKept: async () => (!mayDeleteData && (await holdsFiles(api, url)) ? 'it holds files, or old versions of files' : ''),
+  };
+}
+
+/** A place cannot be changed; saying so is better than a deployment whose parts stand in two. */
+function requireLocation(title, live, region) {
+  if (live === region) return;
+  const remedy = `deploy to ${live}, or to another stage`;
+  throw new ControlPlaneError(`${title} stands in ${live}, and cannot move to ${region}: ${remedy}.`);
+}
+
+async function holdsFiles(api, url) {
+  for (const range of [`endOffset=${encodeURIComponent(OWN_PREFIX)}`, `startOffset=${encodeURIComponent(AFTER_OWN_PREFIX)}`]) {
+    const { items } = await api.ask('GET', `${url}/o?versions=true&maxResults=1&${range}`);
+    if (items?.length) return true;
+  }
+  return false;
+}
+
+/** Delete every version of every object. */
+async function empty(api, url) {
+  for (;;) {
+    const { items = [] } = await api.ask('GET', `${url}/o?versions=true&maxResults=1000`);
+    if (!items.length) return;
+    const remaining = [...items];
+    const work = async () => {
+      for (let item = remaining.pop(); item; item = remaining.pop()) {
+        await api.ask('DELETE', `${url}/o/${encodeURIComponent(item.name)}?generation=${item.generation}`, { missing: null });
+      }
+    };
+    await Promise.all(Array.from({ length: DELETE_CONCURRENCY }, work));
+  }
+}
+
+/**
+ * What the bucket tells of its objects, and to which topic.
+ * @param {import('./google-api').GoogleApi} api
+ * @param {import('./names').Names} names
+ * @param {string} topic
+ * @returns {import('../lib/converge').Resource}
+ */
+function notificationOf(api, names, topic) {
+  const url = `${STORAGE}/${names.bucket}/notificationConfigs`;
+  const declared = {
+    topic: `//pubsub.googleapis.com/${names.inProject}/topics/${topic}`,
+    payload_format: 'JSON_API_V1',
+    // In a bucket with versions a deletion without a version only archives. ("Pub/Sub notifications for Cloud Storage")
+    event_types: ['OBJECT_FINALIZE', 'OBJECT_DELETE', 'OBJECT_ARCHIVE'],
+  };
+  const create = () => api.ask('POST', url, { json: declared });
+  const remove = (live) => api.ask('DELETE', `${url}/${live.id}`, { missing: null });
+  return {
+    title: `notification of bucket ${names.bucket}`,
+    read: async () => {
+      const { items = [] } = (await api.find(url)) ?? {};
+      return items.find((one) => one.topic === declared.topic) ?? null;
+    },
+    differences: (live) => ['event_types', 'payload_format'].filter((part) => !sameSet(live[part], declared[part])),
+    create,
+    update: async (live) => {
+      await create(); // it cannot be changed; for a moment there are two, and events twice
+      await remove(live);
+    },
+    remove,
+  };
+}
+
+const sameSet = (one, other) => JSON.stringify([one].flat().sort()) === JSON.stringify([other].flat().sort());
+
+module.exports = { LEDGER, bucketOf, databaseOf, notificationOf };
