@@ -21,8 +21,8 @@ const NEEDS = {
   },
 };
 
-/** Of the account that builds. ("Custom Service Account for Cloud Build", Cloud Run functions documentation) */
-const BUILDER_ROLES = ['roles/logging.logWriter', 'roles/artifactregistry.writer', 'roles/storage.objectViewer'];
+/** Of the account that builds. ("Set build service account", Cloud Run documentation) */
+const BUILDER_ROLES = ['roles/run.builder'];
 
 const grantsTo = (member, roles) => roles.map((role) => ({ role, member }));
 

@@ -7,7 +7,7 @@ from typing import Any
 from tests.deploy.google_control_plane import Refusal, Request
 from tests.deploy.google_services import NUMBER, PROJECT, GoogleServices, Thing, set_parts
 
-_BUILDER_ROLES = ("roles/logging.logWriter", "roles/artifactregistry.writer", "roles/storage.objectViewer")
+_BUILDER_ROLE = "roles/run.builder"
 _STORAGE_AGENT = f"service-{NUMBER}@gs-project-accounts.iam.gserviceaccount.com"
 _UPLOADS = "gcf-v2-uploads-123456789012.europe-west1.cloudfunctions.appspot.com"
 
@@ -139,8 +139,8 @@ class GoogleProject(GoogleServices):
         if content is None or "main.py" not in zipfile.ZipFile(io.BytesIO(content)).namelist():
             return "Build failed: missing main.py."
         builder = f"serviceAccount:{build['serviceAccount'].rpartition('/')[2]}"
-        if not all(self.policies.allows(f"projects/{PROJECT}", role, builder) for role in _BUILDER_ROLES):
-            return f"Build failed: {builder} has not the required roles."
+        if not self.policies.allows(f"projects/{PROJECT}", _BUILDER_ROLE, builder):
+            return f"Build failed: {builder} has not the required role."
         member = f"serviceAccount:{service['serviceAccountEmail']}"
         for secret in service.get("secretEnvironmentVariables", []):
             name = f"projects/{PROJECT}/secrets/{secret['secret']}"

@@ -189,15 +189,11 @@ class GoogleServices:
     def _firestore_projects_databases_get(self, request: Request) -> Thing:
         return self._find(request.name)
 
-    def _firestore_projects_databases_create(self, request: Request, *, fails: bool = False) -> Thing:
+    def _firestore_projects_databases_create(self, request: Request) -> Thing:
         name = f"{request.name}/{request.query['databaseId']}"
         if name in self.things:
             raise Refusal(409, "ALREADY_EXISTS", f"{name} exists already.")
-
-        def make() -> Thing:
-            return {} if fails else self._new(name, {"name": name, **request.body})
-
-        return self._begin(f"{name}/operations/{self._next()}", make, error="Out of capacity." if fails else "")
+        return self._begin(f"{name}/operations/{self._next()}", lambda: self._new(name, {"name": name, **request.body}))
 
     def _firestore_projects_databases_patch(self, request: Request) -> Thing:
         thing = self._find(request.name)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +40,9 @@ def write_credentials(folder: Path, *, token_url: str) -> Path:
     return path
 
 
-def sls(project: Path, *arguments: str, control_plane: str, credentials: Path) -> subprocess.CompletedProcess[str]:
+def sls(
+    project: Path, *arguments: str, control_plane: str, credentials: Path, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     """Run a command for Google Cloud, without this shell's settings and credentials."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -49,6 +52,7 @@ def sls(project: Path, *arguments: str, control_plane: str, credentials: Path) -
         "SLUICE_CONTROL_PLANE": control_plane,
         "CLOUDSDK_CONFIG": str(project / "no-gcloud"),
         "METADATA_SERVER_DETECTION": "none",
+        **env,
     }
     command = [str(project / "node_modules/.bin/sls"), *arguments, "--cloud", "gcp"]
     return subprocess.run(
