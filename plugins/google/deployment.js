@@ -35,6 +35,11 @@ class GoogleDeployment {
     return this.declaration.resources();
   }
 
+  /** Secrets that `sls peer-keys` stored. */
+  async leftovers() {
+    return this.secrets.ours();
+  }
+
   async resourcesOfFunction(name) {
     this.service.getFunction(name);
     await this.#functionOf(name); // it needs accounts and rights, which a whole deployment makes
@@ -61,8 +66,8 @@ class GoogleDeployment {
   }
 
   async address() {
-    const { serviceConfig } = await this.#functionOf(this.#apiName());
-    return { url: serviceConfig.uri, origins: [STORAGE_ORIGIN] };
+    const { uri } = (await this.#find(this.#apiName()))?.serviceConfig ?? {};
+    return uri ? { url: uri, origins: [STORAGE_ORIGIN] } : null;
   }
 
   /** Python asks with the operator's own credentials, as this does. */

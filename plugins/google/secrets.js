@@ -4,9 +4,12 @@
 // the next deployment, and all its instances have the same one.
 
 const { grantsTo } = require('./access');
+const { refuseForeign } = require('./google-api');
 const { rightsOn } = require('./rights');
+const { sameParts } = require('./same');
 
 const SECRETS = 'https://secretmanager.googleapis.com/v1/';
+const PAGE_COUNT = 100;
 
 class Secrets {
   /**
@@ -28,7 +31,7 @@ class Secrets {
     return Object.entries(all).filter(([, secret]) => secret).sort();
   }
 
-  /** Who may read each secret. The secrets themselves stay when the deployment goes: they are the operator's. */
+  /** Who may read each secret. A secret without our labels stays when the deployment goes: it is somebody else's. */
   rights(functions, ours) {
     const used = functions.flatMap(({ name, member }) => this.#of(name).map(([, secret]) => ({ secret, member })));
     return [...new Set(used.map(({ secret }) => secret))].map((secret) =>
@@ -62,9 +65,23 @@ class Secrets {
     return payload ? Buffer.from(payload.data, 'base64').toString() : '';
   }
 
+  /** What `write` made, whatever refers to it. */
+  async ours() {
+    const filter = Object.entries(this.names.labels).map(([name, value]) => `labels.${name}=${value}`).join(' AND ');
+    const url = `${SECRETS}${this.names.inProject}/secrets?pageSize=${PAGE_COUNT}&filter=${encodeURIComponent(filter)}`;
+    const { secrets = [] } = (await this.api.find(url)) ?? {};
+    return secrets.map(({ name }) => ({
+      title: `secret ${name.split('/').pop()}`,
+      read: () => this.api.find(`${SECRETS}${name}`),
+      remove: () => this.api.ask('DELETE', `${SECRETS}${name}`, { missing: null }),
+    }));
+  }
+
   /** Create the secret, or give it another version if the value differs. */
   async write(secret, value) {
-    if (!(await this.api.find(this.#url(secret)))) {
+    const live = await this.api.find(this.#url(secret));
+    if (live && !sameParts(live.labels, this.names.labels)) refuseForeign(`secret ${secret}`, this.names.labels);
+    if (!live) {
       const json = { replication: { automatic: {} }, labels: this.names.labels };
       await this.api.ask('POST', `${SECRETS}${this.names.inProject}/secrets?secretId=${secret}`, { json });
     } else if ((await this.read(secret)) === value) {

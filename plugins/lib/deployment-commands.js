@@ -10,8 +10,9 @@ const { converge, describe, plan, removeAll } = require('./converge');
  * @typedef {object} Deployment
  * @property {() => Promise<import('./converge').Resource[]>} resources  All, in the order in which they are made.
  * @property {(name: string) => Promise<import('./converge').Resource[]>} resourcesOfFunction  What `deploy function` renews.
+ * @property {() => Promise<import('./converge').Resource[]>} [leftovers]  What other commands made, and goes with the deployment.
  * @property {() => Promise<[string, string][]>} info  Lines for people: title and value.
- * @property {() => Promise<{url: string, origins: string[]}>} address  As SLUICE_PEERS names this cloud.
+ * @property {() => Promise<{url: string, origins: string[]} | null>} address  As SLUICE_PEERS has it; null: not deployed.
  * @property {() => Promise<Record<string, string>>} settings  Of the functions, for `--deployed`: where everything stands.
  * @property {(name: string, event: any) => Promise<any>} invoke  Call a function; gives its answer.
  * @property {(name: string, since: Date) => Promise<{at: string, text: string}[]>} logs  Of a function, the oldest first.
@@ -111,7 +112,9 @@ class DeploymentCommands {
   }
 
   async remove() {
-    const removedCount = await removeAll(await this.deployment().resources(), {
+    const deployment = this.deployment();
+    const all = [...((await deployment.leftovers?.()) ?? []), ...(await deployment.resources())]; // the last go first
+    const removedCount = await removeAll(all, {
       force: Boolean(this.options.force),
       tell: ({ title }) => this.log.notice(`removed ${title}`),
       refuse: this.refuse,

@@ -163,6 +163,17 @@ class GoogleServices:
         name = f"{request.name}/{request.query['secretId']}"
         return self._new(name, {"name": name, **request.body})
 
+    def _secretmanager_projects_secrets_list(self, request: Request) -> Thing:
+        assert request.query["filter"] == "labels.service=sluice AND labels.stage=dev"
+        labels = {"service": "sluice", "stage": "dev"}
+        found = [t for name, t in self.things.items() if "/secrets/" in name and t.get("labels") == labels]
+        return {"secrets": found} if found else {}
+
+    def _secretmanager_projects_secrets_delete(self, request: Request) -> Thing:
+        for name in [name for name in self.things if name.startswith(f"{request.name}/versions/")]:
+            del self.things[name]
+        return self._drop(request.name)
+
     def _secretmanager_projects_secrets_addVersion(self, request: Request) -> Thing:
         secret = request.name.removesuffix(":addVersion")
         self._find(secret)

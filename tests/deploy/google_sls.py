@@ -41,7 +41,7 @@ def write_credentials(folder: Path, *, token_url: str) -> Path:
 
 
 def sls(
-    project: Path, *arguments: str, control_plane: str, credentials: Path, env: Mapping[str, str]
+    project: Path, *arguments: str, credentials: Path, env: Mapping[str, str], text: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command for Google Cloud, without this shell's settings and credentials."""
     environment = {
@@ -49,12 +49,10 @@ def sls(
         "HOME": os.environ["HOME"],  # the framework keeps a cache there
         "GOOGLE_CLOUD_PROJECT": "my-project",
         "GOOGLE_APPLICATION_CREDENTIALS": str(credentials),
-        "SLUICE_CONTROL_PLANE": control_plane,
         "CLOUDSDK_CONFIG": str(project / "no-gcloud"),
         "METADATA_SERVER_DETECTION": "none",
         **env,
     }
     command = [str(project / "node_modules/.bin/sls"), *arguments, "--cloud", "gcp"]
-    return subprocess.run(
-        command, cwd=project, env=environment, capture_output=True, text=True, timeout=90, check=False
-    )
+    how = {"cwd": project, "env": environment, "input": text, "capture_output": True, "text": True}
+    return subprocess.run(command, **how, timeout=90, check=False)

@@ -28,9 +28,13 @@ class World:
     checkout: Path
     credentials: Path
 
-    def sls(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def sls(
+        self, *arguments: str, env: Mapping[str, str] | None = None, text: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command; `text` is its standard input."""
         self.plane.asked.clear()
-        return sls(self.checkout, *arguments, control_plane=self.plane.url, credentials=self.credentials, env=env or {})
+        environment = {"SLUICE_CONTROL_PLANE": self.plane.url, **(env or {})}
+        return sls(self.checkout, *arguments, credentials=self.credentials, env=environment, text=text)
 
     def state(self) -> Any:
         """What stands, without what differs between two deployments of the same."""

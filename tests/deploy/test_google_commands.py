@@ -1,8 +1,6 @@
 """The other commands about a deployment to Google Cloud, and its secrets."""
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from importlib.resources import files
 
@@ -67,48 +65,50 @@ def test_logs(standing: World) -> None:
     ]
 
 
-def test_secrets_go_by_reference(standing: World) -> None:
+def test_peer_keys_go_by_reference(standing: World) -> None:
     """A missing secret is told with the remedy; one that stands is read by version, by the functions' own accounts."""
-    with_keys = ("deploy", "--param", "peer_keys_secret=peer-keys")
+    with_keys = ("deploy", "--param", "peer_keys_secret=sluice-dev-peer-keys")
 
     missing = standing.sls(*with_keys)
-    write_secret(standing, "peer-keys", "first")
-    write_secret(standing, "peer-keys", "second")
-    write_secret(standing, "peer-keys", "second")
+    standing.sls("peer-keys", "--set", text=peer_keys("1" * 64))
+    standing.sls("peer-keys", "--set", text=peer_keys("2" * 64))
     done = standing.sls(*with_keys)
 
-    assert "Secret peer-keys is missing: `gcloud secrets create peer-keys --data-file=FILE`" in missing.stdout
+    assert "Secret sluice-dev-peer-keys is missing: `gcloud secrets create sluice-dev-peer-keys" in missing.stdout
     assert done.returncode == 0, done.stdout
-    reference = [{"key": "SLUICE_PEER_KEYS", "secret": "peer-keys", "version": "2"}]
+    reference = [{"key": "SLUICE_PEER_KEYS", "secret": "sluice-dev-peer-keys", "version": "2"}]
     for name in ("api", "process", "watch"):
         function = standing.services.things[f"{IN_REGION}/functions/sluice-dev-{name}"]
         assert function["serviceConfig"]["secretEnvironmentVariables"] == reference
     readers = {"roles/secretmanager.secretAccessor": ["sluice-dev-api", "sluice-dev-process", "sluice-dev-watch"]}
-    assert standing.roles(f"{IN_PROJECT}/secrets/peer-keys") == readers
+    assert standing.roles(f"{IN_PROJECT}/secrets/sluice-dev-peer-keys") == readers
 
 
-def write_secret(world: World, name: str, value: str) -> None:
-    """What `Deployment.writeSecret` does, which other commands call."""
-    script = f"""
-        const {{ GoogleDeployment }} = require('./plugins/google/deployment');
-        const provider = {{ project: 'my-project', region: 'europe-west1', stage: 'dev' }};
-        const events = [{{ pubsub: {{ topic: 'work' }} }}];
-        const functions = {{ process: {{ handler: 'handlers/gcp.process', events }} }};
-        const service = {{ service: 'sluice', provider, functions, package: {{}} }};
-        const deployment = new GoogleDeployment({{ service }});
-        deployment.writeSecret('{name}', '{value}').then(() => deployment.readSecret('{name}')).then(console.log);
-    """
-    environment = {"GOOGLE_APPLICATION_CREDENTIALS": str(world.credentials), "SLUICE_CONTROL_PLANE": world.plane.url}
-    done = subprocess.run(
-        ["node", "-e", script],
-        cwd=world.checkout,
-        env={**environment, "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, f"{value}\n"), done.stderr
+def test_peer_keys_go_with_the_deployment(standing: World) -> None:
+    """Equal keys make no new version; `sls remove` removes the secret, although nothing refers to it."""
+    for _ in range(2):
+        standing.sls("peer-keys", "--set", text=peer_keys("1" * 64))
+    versions = [name for name in standing.services.things if "/versions/" in name]
+
+    done = standing.sls("remove")
+
+    assert versions == [f"{IN_PROJECT}/secrets/sluice-dev-peer-keys/versions/1"]
+    assert "removed secret sluice-dev-peer-keys\n" in done.stderr
+    assert standing.services.things == {}
+
+
+def peer_keys(secret: str) -> str:
+    return json.dumps({"current": "k1", "keys": {"k1": secret}})
+
+
+def test_address(standing: World) -> None:
+    """The API's address, and where presigned URLs point."""
+    shown = standing.sls("address", "--json")
+
+    assert json.loads(shown.stdout) == {
+        "url": "https://sluice-dev-api-abc123-ew.a.run.app",
+        "origins": ["https://storage.googleapis.com"],
+    }
 
 
 def test_without_credentials(standing: World) -> None:
