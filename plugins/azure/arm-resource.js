@@ -32,7 +32,8 @@ function armResource(arm, { title, id, version, body, tags, isPart = false, whyK
     },
     differences(live) {
       const state = live.properties?.provisioningState;
-      return ['Failed', 'Canceled'].includes(state) ? ['provisioningState'] : differingPaths(declared(), live);
+      const { kind, ...comparable } = declared(); // it cannot change, and Azure adds to it
+      return ['Failed', 'Canceled'].includes(state) ? ['provisioningState'] : differingPaths(comparable, live);
     },
     async update(live) {
       const wanted = declared();
@@ -75,12 +76,12 @@ function valueOf(live, name) {
   return found && live[found];
 }
 
-/** Azure changes the case of ids, and writes "West Europe" for "westeurope". */
+/** Azure changes the case of ids and of choices, and writes "West Europe" for "westeurope". */
 function isSame(declared, live, path) {
   if (declared === live) return true;
-  if (typeof declared !== 'string' || typeof live !== 'string') return false;
-  if (path === 'location') return declared.toLowerCase() === live.toLowerCase().replaceAll(' ', '');
-  return declared.startsWith('/subscriptions/') && declared.toLowerCase() === live.toLowerCase();
+  if (typeof declared !== 'string' || typeof live !== 'string' || path.startsWith('tags.')) return false;
+  const normal = path === 'location' ? live.replaceAll(' ', '') : live;
+  return declared.toLowerCase() === normal.toLowerCase();
 }
 
 module.exports = { armResource, differingPaths, requireOurs };

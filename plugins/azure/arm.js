@@ -14,7 +14,7 @@ const ENDED = ['Succeeded', 'Failed', 'Canceled'];
 /** Remedies by what an error's code contains. */
 const REMEDIES = [
   [/quota/i, 'Ask for a larger quota, or take another region (AZURE_REGION).'],
-  [/^(AuthorizationPermissionMismatch|Forbidden)$/, 'A role that is new takes up to ten minutes to be known: then try again.'],
+  [/^(AuthorizationPermissionMismatch|Forbidden)$/, 'Whoever deploys gets the roles; a new one takes up to ten minutes to be known: then try again.'],
   [/Authorization|Denied|Forbidden/, `${DOCUMENT} says which roles a deployment needs.`],
   [/AuthenticationFailed|InvalidAuthenticationToken|ExpiredAuthenticationToken/, 'Log in again: az login.'],
   [/Conflict|AnotherOperationInProgress/, 'Something else is changing it: deploy again when that is done.'],
@@ -84,8 +84,8 @@ class Arm {
   }
 
   /** Remove it; what is gone already is no error. */
-  async remove(id, version) {
-    const answer = await this.plane.ask('DELETE', this.#url(id, version), { missing: null });
+  async remove(id, version, query = '') {
+    const answer = await this.plane.ask('DELETE', `${this.#url(id, version)}${query}`, { missing: null });
     if (answer) await this.#finish(answer, id);
   }
 

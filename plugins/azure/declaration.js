@@ -46,28 +46,24 @@ class Declaration {
     this.#who = await this.login.whoAmI();
   }
 
-  /** All that the app needs before it can run. */
+  /** All that the app needs before it can run; roles early, as they take their time to be known. */
   surroundings() {
     const { scope, uploads, host, identity, vault: keys, monitoring: logs } = this;
     const { principalId, principalType } = this.#who;
+    const { topic } = this.events;
     return [
       registrations(scope),
       resourceGroup(scope),
       ...uploads.all,
       ...host.all,
       identity,
+      topic,
       ...logs.all,
       keys,
       ...rolesOfDeployer(scope, { uploads, vault: keys, principal: () => ({ principalId, ...(principalType ? { principalType } : {}) }) }),
       ...rolesOfFunctions(scope, { uploads, host, vault: keys, insights: logs.insights, principal: principalOf(() => identity.live?.properties) }),
+      ...rolesOfEvents(scope, { uploads, principal: principalOf(() => topic.live?.identity) }),
     ];
-  }
-
-  /** From a file to the work queue. */
-  eventPath() {
-    const { scope, uploads } = this;
-    const { topic, subscription } = this.events;
-    return [topic, ...rolesOfEvents(scope, { uploads, principal: principalOf(() => topic.live?.identity) }), subscription];
   }
 }
 

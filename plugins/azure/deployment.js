@@ -44,7 +44,7 @@ class AzureDeployment {
   async resources() {
     const { declaration } = this;
     await declaration.learnWho();
-    return [...declaration.surroundings(), ...this.#app(), ...declaration.eventPath()];
+    return [...declaration.surroundings(), ...this.#app(), declaration.events.subscription];
   }
 
   /** An app is one package, and has one environment: with one function all are renewed. */

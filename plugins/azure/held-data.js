@@ -2,7 +2,7 @@
 
 // What a storage account holds that nobody could bring back.
 
-const { CONTAINER, LEDGER, PARKED, WORK } = require('./names');
+const { CONTAINER, LEDGER, PARKED, WORK, WORK_POISON } = require('./names');
 
 const PROBES = '.sluice/';
 const VERSION = { 'x-ms-version': '2024-11-04' };
@@ -17,17 +17,20 @@ const LOOK_COUNT = 10; // blobs: the probe is one, and sorts before most names
 async function heldIn(plane, account) {
   const url = (service, path) => `https://${account}.${service}.core.windows.net/${path}`;
   const ask = (target, headers) => plane.ask('GET', target, { headers, missing: null });
-  const [files, records, work, parked] = [
+  const peek = (queue) => ask(url('queue', `${queue}/messages?peekonly=true`), VERSION);
+  const [files, records, work, poison, parked] = [
     await ask(url('blob', `${CONTAINER}?restype=container&comp=list&maxresults=${LOOK_COUNT}`), VERSION),
     await ask(url('table', `${LEDGER}()?$top=1`), TABLE),
-    await ask(url('queue', `${WORK}/messages?peekonly=true`), VERSION),
-    await ask(url('queue', `${PARKED}/messages?peekonly=true`), VERSION),
+    await peek(WORK),
+    await peek(WORK_POISON),
+    await peek(PARKED),
   ];
   const names = [...(files?.answerText ?? '').matchAll(/<Blob><Name[^>]*>(.*?)<\/Name>/gs)].map(([, name]) => name);
   const held = [
     ...(names.some((name) => !name.startsWith(PROBES)) ? [`files (container ${CONTAINER})`] : []),
     ...(records?.value.length ? [`records (table ${LEDGER})`] : []),
     ...(hasMessages(work) ? [`work (queue ${WORK})`] : []),
+    ...(hasMessages(poison) ? [`messages that the host gave up (queue ${WORK_POISON})`] : []),
     ...(hasMessages(parked) ? [`parked messages (queue ${PARKED})`] : []),
   ];
   return held.length ? `it holds ${held.join(', ')}` : '';

@@ -5,15 +5,19 @@
 
 const { armResource } = require('./arm-resource');
 
+const VERSION = '2023-09-01';
+
 /** @returns {{workspace: object, insights: object, all: object[]}} */
 function monitoring({ arm, group, region, tags, names }, { logDays }) {
   const workspace = armResource(arm, {
     title: `log workspace ${names.workspace}`,
     id: `${group}/providers/Microsoft.OperationalInsights/workspaces/${names.workspace}`,
-    version: '2023-09-01',
+    version: VERSION,
     body: { location: region, properties: { sku: { name: 'PerGB2018' }, retentionInDays: logDays } },
     tags,
   });
+  // Else its name would be kept for 14 days ("Workspaces - Delete").
+  workspace.remove = () => arm.remove(workspace.id, VERSION, '&force=true');
   const insights = armResource(arm, {
     title: `Application Insights ${names.insights}`,
     id: `${group}/providers/Microsoft.Insights/components/${names.insights}`,

@@ -34,22 +34,22 @@ test('a role assignment is named by a GUID that depends on its texts alone', () 
 });
 
 test('what Azure adds, and how it writes ids and regions, is no difference', () => {
-  const declared = { location: 'westeurope', identity: { ids: { '/subscriptions/S/a': {} } }, properties: { planId: '/subscriptions/S/p' } };
+  const declared = { location: 'westeurope', identity: { ids: { '/subscriptions/S/a': {} } }, properties: { planId: '/subscriptions/S/p', sku: 'PerGB2018' } };
   const live = {
     id: 'x',
     location: 'West Europe',
     identity: { ids: { '/subscriptions/s/A': { clientId: 'c' } } },
-    properties: { planId: '/subscriptions/s/P', state: 'Running' },
+    properties: { planId: '/subscriptions/s/P', state: 'Running', sku: 'pergb2018' },
   };
 
   assert.deepEqual(differingPaths(declared, live), []);
 });
 
 test('a difference is told with its place', () => {
-  const declared = { properties: { httpsOnly: true, scale: { count: 5, memory: 512 }, types: ['a', 'b'], name: 'x' } };
-  const live = { properties: { httpsOnly: false, scale: { count: 5 }, types: ['a'], name: 'X' } };
+  const declared = { properties: { httpsOnly: true, scale: { count: 5, memory: 512 }, types: ['a', 'b'], name: 'x' }, tags: { stage: 'dev' } };
+  const live = { properties: { httpsOnly: false, scale: { count: 5 }, types: ['a'], name: 'y' }, tags: { stage: 'Dev' } };
 
-  assert.deepEqual(differingPaths(declared, live), ['httpsOnly', 'scale.memory', 'types', 'name']);
+  assert.deepEqual(differingPaths(declared, live), ['httpsOnly', 'scale.memory', 'types', 'name', 'tags.stage']);
 });
 
 test('an app has one environment, so what two functions set must be the same', () => {

@@ -203,6 +203,8 @@ def _delete(world: World, request: Request, key: str, kind: Kind) -> Answer:
         raise RefusedError(
             status=409, code="Conflict", message="Server farm cannot be deleted because it has web app(s)."
         )
+    if kind.name == "microsoft.operationalinsights/workspaces" and request.query.get("force") != "true":
+        world.lingering[key] = world.resources[key]
     world.drop(key)
     return 200, None, {}
 

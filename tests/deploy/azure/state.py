@@ -60,7 +60,7 @@ class World:
     doomed: set[str] = field(default_factory=set)  # ids of what will fail
     leaving: set[str] = field(default_factory=set)  # ids of what is being removed
     registered: set[str] = field(default_factory=set)
-    lingering: dict[str, dict[str, Any]] = field(default_factory=dict)  # removed vaults by name
+    lingering: dict[str, dict[str, Any]] = field(default_factory=dict)  # removed, and not purged; vaults by name
     settings: dict[str, dict[str, str]] = field(default_factory=dict)  # of apps, by id
     secrets: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # versions by vault and name
     files: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # names by account and container
