@@ -3,6 +3,7 @@
 // The settings by which the functions and their host reach everything, without a key: by name, and with the app's identity
 // ("Manage connections in Azure Functions", "App settings reference for Azure Functions", "Use Key Vault references").
 
+const { ControlPlaneError } = require('../lib/control-plane');
 const { CONTAINER, CONTROL, LEDGER, PARKED, WORK } = require('./names');
 
 /** Where everything stands. */
@@ -31,9 +32,21 @@ function connections({ data, host }, { identity, insights }) {
   };
 }
 
-/** Secrets by reference: Azure reads them, anew within a day of a new version. */
-function references({ vault }, secrets) {
-  return Object.fromEntries(Object.entries(secrets).map(([name, secret]) => [name, `@Microsoft.KeyVault(VaultName=${vault};SecretName=${secret})`]));
+/**
+ * Secrets by reference to their newest version: with another one the app starts anew, and reads it. Without a version in it, a
+ * reference is read again within a day.
+ * @param {import('./vault').Secrets} vault
+ * @param {Record<string, string>} secrets  Their names, by those of the settings.
+ * @throws {ControlPlaneError} One is missing: the functions would get the reference itself as its value.
+ */
+async function references(vault, secrets) {
+  const found = {};
+  for (const [setting, secret] of Object.entries(secrets)) {
+    const url = await vault.versionUrl(secret);
+    if (!url) throw new ControlPlaneError(`Vault ${vault.name} has no secret "${secret}": put it there (docs/deploy/azure.md); then deploy again.`);
+    found[setting] = `@Microsoft.KeyVault(SecretUri=${url})`;
+  }
+  return found;
 }
 
 module.exports = { connections, places, references };

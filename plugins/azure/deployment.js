@@ -58,16 +58,14 @@ class AzureDeployment {
 
   #app() {
     const { declaration, arm, names } = this;
-    const secrets = this.#secretsByName();
     const settings = appSettings(arm, {
       site: declaration.app.site,
-      declared: () => ({
+      plain: () => ({
         ...environmentOf(this.service),
         ...places(names),
         ...connections(names, { identity: declaration.identity, insights: declaration.monitoring.insights }),
-        ...references(names, secrets),
       }),
-      requireSecrets: () => this.#requireSecrets(Object.values(secrets)),
+      referred: () => references(this.secrets, this.#secretsByName()),
     });
     const { plan, site, policies } = declaration.app;
     return [plan, site, ...policies, settings, code(arm, { site, packagePath: () => this.#packagePath() })];
@@ -75,15 +73,6 @@ class AzureDeployment {
 
   #secretsByName() {
     return Object.fromEntries(Object.entries(this.service.provider.secrets ?? {}).filter(([, secret]) => secret));
-  }
-
-  /** A reference to nothing would reach the functions as its own text. */
-  async #requireSecrets(secrets) {
-    for (const secret of secrets) {
-      if (await this.secrets.read(secret)) continue;
-      const remedy = 'put it there (docs/deploy/azure.md), or leave the parameter empty';
-      throw new ControlPlaneError(`Vault ${this.names.vault} has no secret "${secret}": ${remedy}; then deploy again.`);
-    }
   }
 
   #packagePath() {
@@ -120,8 +109,11 @@ class AzureDeployment {
     ];
   }
 
+  /** null where nothing is deployed. */
   async address() {
-    return { url: `https://${await this.#host()}`, origins: [`https://${this.names.data}.blob.core.windows.net`] };
+    const live = await this.declaration.app.site.read();
+    if (!live) return null;
+    return { url: `https://${live.properties.defaultHostName}`, origins: [`https://${this.names.data}.blob.core.windows.net`] };
   }
 
   /** With the operator's own token, which lasts for an hour. */
@@ -147,11 +139,18 @@ class AzureDeployment {
   }
 
   async readSecret(name) {
-    return this.secrets.read(name);
+    return (await this.#hasVault()) ? this.secrets.read(name) : '';
   }
 
   async writeSecret(name, value) {
-    return this.secrets.write(name, value);
+    if (!(await this.#hasVault())) throw new ControlPlaneError(`There is no vault ${this.names.vault}: deploy first.`);
+    await this.secrets.write(name, value);
+  }
+
+  /** Without one, there is not even a host to ask. */
+  async #hasVault() {
+    const live = await this.declaration.vault.read();
+    return Boolean(live) && !live.isLingering;
   }
 }
 

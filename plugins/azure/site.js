@@ -68,19 +68,24 @@ function app({ arm, group, region, tags, names }, { identity, provider, instance
 /**
  * The app's settings. Those of other makers stay: Azure and its portal put their own beside ours.
  * @param {import('./arm').Arm} arm
- * @param {{site: object, declared: () => Record<string, string>, requireSecrets: () => Promise<void>}} parts
+ * @param {{site: object, plain: () => Record<string, string>, referred: () => Promise<Record<string, string>>}} parts
  */
-function appSettings(arm, { site, declared, requireSecrets }) {
+function appSettings(arm, { site, plain, referred }) {
   const id = `${site.id}/config/appsettings`;
+  let references = {};
+  const declared = () => ({ ...plain(), ...references });
   const stale = (live) => Object.keys(live).filter((name) => name.startsWith('SLUICE_') && !(name in declared()));
   const write = async (live) => {
-    await requireSecrets();
     const kept = Object.entries(live).filter(([name]) => !stale(live).includes(name));
     await arm.put(id, VERSION, { properties: { ...Object.fromEntries(kept), ...declared() } });
   };
   return {
     title: 'settings of the functions',
-    read: async () => (site.live ? (await arm.post(`${id}/list`, VERSION)).properties : null),
+    async read() {
+      if (!site.live) return null;
+      references = await referred();
+      return (await arm.post(`${id}/list`, VERSION)).properties;
+    },
     create: () => write({}),
     differences: (live) => [...Object.entries(declared()).filter(([name, value]) => live[name] !== value).map(([name]) => name), ...stale(live)],
     update: write,

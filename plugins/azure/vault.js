@@ -54,13 +54,18 @@ function bodyOf(region, tenantId) {
 class Secrets {
   /** @param {{plane: import('../lib/control-plane').ControlPlane, vault: string}} how */
   constructor({ plane, vault: name }) {
-    this.plane = plane;
+    Object.assign(this, { plane, name });
     this.url = (secret) => `https://${name}.vault.azure.net/secrets/${secret}?api-version=${DATA_VERSION}`;
   }
 
   /** The newest value, or '' where there is none. */
   async read(name) {
     return (await this.plane.find(this.url(name)))?.value ?? '';
+  }
+
+  /** The URL of the newest version, or '' where there is none. */
+  async versionUrl(name) {
+    return (await this.plane.find(this.url(name)))?.id ?? '';
   }
 
   /** Creates it, or adds a version if the value differs. */

@@ -271,14 +271,36 @@ def test_secret_is_a_reference_to_what_is_there(deployed: Deployed) -> None:
     deployed.azure.world.secrets[(vault, "peer-keys")] = ["the value itself"]
 
     run, [change] = deployed.changes_of("deploy", *secret)
+    deployed.azure.world.secrets[(vault, "peer-keys")].append("another value")
+    renewed = deployed.project.sls("deploy", "--plan", *secret)
 
     assert (refused.status, changes) == (1, [])
     assert f'Vault {vault} has no secret "peer-keys": put it there' in refused.stdout
     assert run.status == 0
-    assert (
-        change.body["properties"]["SLUICE_PEER_KEYS"] == f"@Microsoft.KeyVault(VaultName={vault};SecretName=peer-keys)"
-    )
+    url = f"https://{vault}.vault.azure.net/secrets/peer-keys/1"
+    assert change.body["properties"]["SLUICE_PEER_KEYS"] == f"@Microsoft.KeyVault(SecretUri={url})"
     assert "the value itself" not in run.stdout + run.stderr
+    assert "would update settings of the functions: SLUICE_PEER_KEYS\n" in renewed.stdout
+
+
+def test_others_get_to_know_it(deployed: Deployed) -> None:
+    """Its address is as the other clouds are told it, and the keys that all share go into its vault, once."""
+    keys = json.dumps({"current": "k", "keys": {"k": "ab" * 32}})
+
+    address = deployed.project.sls("address", "--json")
+    stored = [deployed.project.sls("peer-keys", "--set", stdin=keys) for _ in range(2)]
+    reference = deployed.project.sls("peer-keys", "--reference")
+
+    site, data = deployed.one("/sites/[^/]+")["name"], deployed.one("storageaccounts/[a-z0-9]+data")["name"]
+    assert json.loads(address.stdout) == {
+        "url": f"https://{site}.azurewebsites.net",
+        "origins": [f"https://{data}.blob.core.windows.net"],
+    }
+    assert [run.status for run in stored] == [0, 0], stored[0].stdout
+    [version] = deployed.azure.world.secrets[(deployed.one("/vaults/[^/]+")["name"], "sluice-dev-peer-keys")]
+    assert json.loads(version) == json.loads(keys)
+    assert "abab" not in "".join(run.stdout + run.stderr for run in stored)
+    assert reference.stdout.strip() == "peer_keys_secret=sluice-dev-peer-keys"
 
 
 def test_calls_and_logs(deployed: Deployed) -> None:
@@ -420,12 +442,14 @@ def test_who_is_not_known_is_told(empty: tuple[FakeAzure, Project]) -> None:
 
     nowhere = project.sls("info", AZURE_SUBSCRIPTION_ID="")
     nothing = project.sls("info")
+    address = project.sls("address", "--json")
     (project.home / "az").write_text("#!/bin/sh\necho 'Please run az login' >&2\nexit 1\n")
     nobody = project.sls("info")
 
     assert 'provider.subscription is empty: set AZURE_SUBSCRIPTION_ID ("az account show' in nowhere.stdout
     assert "No app sluice-dev-" in nothing.stdout
     assert "npx sls deploy --cloud azure --stage dev." in nothing.stdout
+    assert (address.status, address.stdout.strip()) == (0, "null")
     assert re.search(r"Azure knows nobody here: .*\. Run \"az login\"", nobody.stdout)
     assert (nowhere.status, nothing.status, nobody.status) == (1, 1, 1)
 

@@ -44,7 +44,7 @@ class Project:
     home: Path
     control_plane: str
 
-    def sls(self, *arguments: str, **environment: str) -> Run:
+    def sls(self, *arguments: str, stdin: str = "", **environment: str) -> Run:
         """Run `sls … --cloud azure`."""
         env = {
             "PATH": f"{self.home}{os.pathsep}{os.environ['PATH']}",
@@ -57,7 +57,7 @@ class Project:
         }
         command = ["node", str(ROOT / "node_modules/osls/bin/serverless.js"), *arguments, "--cloud", "azure"]
         done = subprocess.run(
-            command, cwd=self.folder, env=env, capture_output=True, text=True, timeout=90, check=False
+            command, cwd=self.folder, env=env, input=stdin, capture_output=True, text=True, timeout=90, check=False
         )
         return Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
