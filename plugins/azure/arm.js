@@ -115,10 +115,11 @@ class Arm {
     return typeof state !== 'string' || ENDED.includes(state);
   }
 
+  /** What was made a moment ago may not be found yet. */
   async #waitForEnd(id, version) {
     const look = async () => {
-      const live = await this.plane.ask('GET', this.#url(id, version));
-      return this.#isEnded(live) ? live : undefined;
+      const live = await this.plane.find(this.#url(id, version));
+      return live && this.#isEnded(live) ? live : undefined;
     };
     return waitFor(look, { what: nameOf(id), forMs: FOR_MS, everyMs: this.everyMs });
   }
@@ -141,8 +142,9 @@ class Arm {
 
 /** A link in an answer is followed with a token, so it must lead to Azure. */
 function requireArm(url) {
-  if (new URL(url).origin !== ARM) throw new ControlPlaneError(`Azure sent us to ${new URL(url).origin}, which is not followed.`);
-  return url;
+  const { origin } = new URL(url);
+  if (origin === ARM || /^https:\/\/[a-z0-9]+\.management\.azure\.com$/.test(origin)) return url; // some regions have their own
+  throw new ControlPlaneError(`Azure sent us to ${origin}, which is not followed.`);
 }
 
 function failureOf(id, { code = 'no code', message = 'no reason was given' }) {

@@ -12,7 +12,7 @@ const schema = {
       region: matching(/^[a-z]+[0-9]?$/),
       memory_mib: matching(/^(512|2048|4096)$/), // "Flex Consumption plan", instance sizes
       timeout_s: between(3, 600), // a message is locked for ten minutes
-      subscription: { type: 'string', regexp: /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$/.toString() }, // '' until deployment
+      subscription: { type: 'string', regexp: /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$/i.toString() }, // '' until deployment
       log_days: between(30, 730), // "Configure data retention", Log Analytics
       data_deletion_policy: { enum: ['Retain', 'Delete'] },
       secrets: { type: 'object', additionalProperties: matching(/^[0-9a-zA-Z-]{0,127}$/) }, // "Key Vault object identifier"

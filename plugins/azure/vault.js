@@ -22,7 +22,9 @@ function vault({ arm, subscription, group, region, tags, names }, { tenantOf }) 
   const { read, differences, update } = resource;
   const remove = async () => {
     if (!resource.live?.isLingering) await arm.remove(resource.id, VERSION);
-    if (await arm.read(lingering, VERSION)) await arm.post(`${lingering}/purge`, VERSION);
+    const found = await arm.read(lingering, VERSION);
+    const isProtected = found?.properties.purgeProtectionEnabled; // by somebody's policy: then only time ends it
+    if (found && !isProtected) await arm.post(`${lingering}/purge`, VERSION);
   };
   return Object.assign(resource, {
     async read() {

@@ -1,13 +1,85 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const http = require('node:http');
+const { once } = require('node:events');
 const { test } = require('node:test');
+const { Arm, makePlane } = require('../azure/arm');
 const { differingPaths } = require('../azure/arm-resource');
 const { messageBodies } = require('../azure/calls');
+const { heldIn } = require('../azure/held-data');
 const { guidOf, namesOf } = require('../azure/names');
 const { environmentOf } = require('../azure/site');
+const { vault } = require('../azure/vault');
 
 const SUBSCRIPTION = '5ab5c71b-0000-4000-8000-00000000d6a0';
+
+/** Resource Manager that gives the answers in turn, each [status, JSON, headers]. */
+async function answering(t, answers) {
+  const asked = [];
+  const server = http.createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    const [status, json, headers = {}] = answers[asked.length - 1];
+    response.writeHead(status, headers).end(JSON.stringify(json));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const login = { token: async () => 'a token' };
+  const plane = makePlane(login, 'https://management.azure.com', `http://127.0.0.1:${server.address().port}`);
+  return { plane, arm: new Arm({ plane, everyMs: 1 }), asked };
+}
+
+test('what was made a moment ago, and is not found yet, is waited for', async (t) => {
+  const { arm, asked } = await answering(t, [[201, {}], [404, {}], [200, { properties: { provisioningState: 'Creating' } }], [200, { name: 'n' }]]);
+
+  assert.equal((await arm.put('/subscriptions/s/n', '2025-01-01', {})).name, 'n');
+  assert.equal(asked[3], 'GET /management.azure.com/subscriptions/s/n?api-version=2025-01-01');
+});
+
+test('a link that leads elsewhere is not followed: it would be sent a token', async (t) => {
+  for (const location of ['https://management.azure.com.example/x', 'https://evil.example/x', 'http://management.azure.com/x']) {
+    const { arm, asked } = await answering(t, [[202, {}, { location }]]);
+
+    await assert.rejects(arm.remove('/subscriptions/s/n', '2025-01-01'), /sent us to .*, which is not followed/);
+    assert.equal(asked.length, 1);
+  }
+});
+
+test('a region may answer for itself', async (t) => {
+  const headers = { location: 'https://westeurope.management.azure.com/operations/1' };
+  const { arm, asked } = await answering(t, [[202, {}, headers], [202, {}], [200, {}]]);
+
+  await arm.remove('/subscriptions/s/n', '2025-01-01');
+
+  assert.equal(asked[2], 'GET /westeurope.management.azure.com/operations/1');
+});
+
+test('an operation that ends badly is told in one line, with what to do', async (t) => {
+  const headers = { 'azure-asyncoperation': 'https://management.azure.com/operations/1' };
+  const failed = { status: 'Failed', error: { code: 'QuotaExceeded', message: 'No more\nof them.' } };
+  const { arm } = await answering(t, [[201, {}, headers], [200, { status: 'InProgress' }], [200, failed]]);
+
+  await assert.rejects(arm.put('/subscriptions/s/plans/p', '2025-01-01', {}), {
+    message: 'Azure gave up on plans/p (QuotaExceeded): No more of them. Ask for a larger quota, or take another region (AZURE_REGION).',
+  });
+});
+
+test('a vault that must not be purged is left to its time', async (t) => {
+  const protectedOne = { properties: { purgeProtectionEnabled: true } };
+  const { arm, asked } = await answering(t, [[200, {}], [200, protectedOne]]);
+  const scope = { arm, subscription: '/subscriptions/s', group: '/subscriptions/s/resourceGroups/g', region: 'r', names: { vault: 'v' } };
+
+  await vault(scope, {}).remove();
+
+  assert.deepEqual(asked.map((line) => line.split(' ')[0]), ['DELETE', 'GET']);
+});
+
+test('what nobody can see is kept', async (t) => {
+  const { plane } = await answering(t, [[403, { error: { code: 'AuthorizationPermissionMismatch', message: 'no' } }]]);
+
+  assert.match(await heldIn(plane, 'account'), /^nobody can see what it holds: you have no data roles there/);
+});
 
 test('names keep to the rules of each service, however long the stage is', () => {
   const rules = { site: /^[a-z](-?[a-z0-9]){1,31}$/, vault: /^[a-z](-?[a-z0-9]){2,23}$/, data: /^[a-z0-9]{3,24}$/, host: /^[a-z0-9]{3,24}$/ };
