@@ -8,7 +8,7 @@ const { AwsDeployment } = require('../aws/deployment');
 const { makeCall } = require('../lib/child-sls');
 const { listClouds } = require('../lib/cloud');
 const { CloudsDeployment, checkParams, chooseClouds, runForEach, tableOf } = require('../lib/clouds');
-const { ControlPlaneError } = require('../lib/control-plane');
+const { ControlPlaneError, NothingDeployedError } = require('../lib/control-plane');
 const { PEER_KEYS_FORM, normalizePeerKeys } = require('../lib/peer-keys');
 
 const CLOUD = { cloud: { usage: 'Cloud to work on: a folder of providers/ (default: aws)', type: 'string' } };
@@ -53,6 +53,11 @@ const COMMANDS = {
   },
 };
 
+const nothingAsNull = (error) => {
+  if (error instanceof NothingDeployedError) return null;
+  throw error;
+};
+
 module.exports = class Clouds {
   /**
    * @param {object} serverless
@@ -70,7 +75,7 @@ module.exports = class Clouds {
   }
 
   async address() {
-    const address = await this.#ofDeployment((deployment) => deployment.address());
+    const address = await this.#ofDeployment((deployment) => deployment.address().catch(nothingAsNull));
     if (this.options.json) return this.writeText(JSON.stringify(address));
     if (!address) this.refuse(`Nothing is deployed on ${this.cloud}, stage ${this.stage}.`);
     return this.writeText(`url: ${address.url}\norigins: ${address.origins.join(', ')}`);
@@ -155,13 +160,10 @@ module.exports = class Clouds {
 
   /** Ask the deployment; what a cloud refuses is told in its one line. */
   async #ofDeployment(question) {
-    const { service } = this.serverless;
-    const deployment =
-      service.provider.name === 'aws'
-        ? new AwsDeployment(this.serverless, this.options)
-        : this.serverless.getProvider(service.provider.name).deployment;
+    const { name } = this.serverless.service.provider;
     try {
-      return await question(deployment);
+      const isAws = name === 'aws';
+      return await question(isAws ? new AwsDeployment(this.serverless, this.options) : this.serverless.getProvider(name).deployment);
     } catch (error) {
       if (error instanceof ControlPlaneError) this.refuse(error.message);
       throw error;

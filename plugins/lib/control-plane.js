@@ -23,6 +23,9 @@ class ControlPlaneError extends Error {
   }
 }
 
+/** What is asked about a deployment that does not stand. */
+class NothingDeployedError extends ControlPlaneError {}
+
 class ControlPlane {
   /**
    * @param {object} cloud
@@ -133,4 +136,4 @@ function parseJson(text) {
 
 const oneLine = (text) => text.replace(/\s+/g, ' ').trim().slice(0, 500);
 
-module.exports = { ControlPlane, ControlPlaneError, waitFor };
+module.exports = { ControlPlane, ControlPlaneError, NothingDeployedError, waitFor };

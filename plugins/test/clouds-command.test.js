@@ -11,6 +11,7 @@ const PLUGIN = `
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
+const { NothingDeployedError } = require('../lib/control-plane');
 const { makeProviderPlugin } = require('../lib/provider-plugin');
 
 const schema = { provider: { properties: { environment: { type: 'object' } } }, function: { properties: {} } };
@@ -31,7 +32,10 @@ function makeDeployment({ classes, service, serviceDir }) {
   return {
     resources: async () => [{ title: 'functions of ' + cloud, read: live, create, differences, update: create, remove }],
     info: async () => [['url', 'https://' + cloud + '.example']],
-    address: async () => ((await live()) ? { url: 'https://' + cloud + '.example', origins: [] } : null),
+    address: async () => {
+      if (!(await live())) throw new NothingDeployedError('nothing stands');
+      return { url: 'https://' + cloud + '.example', origins: [] };
+    },
     readSecret: async (name) => read()[name] ?? '',
     writeSecret: async (name, value) => write({ [name]: value }),
   };
