@@ -4,7 +4,6 @@
 // about its deployments. Such clouds install Python's packages on their side, so that a package is our files and nothing else.
 
 const { spawnSync } = require('node:child_process');
-const { statSync } = require('node:fs');
 const path = require('node:path');
 const { ControlPlaneError } = require('./control-plane');
 const { DeploymentCommands, EVENTS } = require('./deployment-commands');
@@ -101,8 +100,7 @@ function makeProviderPlugin({ name, title, schema, packageSettings, makeDeployme
       const status = this.runPython(argv, { input, stdio: ['pipe', 'inherit', 'inherit'] });
       if (status !== 0) throw new this.serverless.classes.Error('The package could not be written.', 'SLUICE_NO_PACKAGE');
       service.package.artifact = output;
-      const kib = Math.ceil(statSync(output).size / 1024);
-      this.log.success(`${path.relative(serviceDir, output)} for ${title}: ${files.length} files of the project, ${kib} KiB`);
+      this.log.success(`${path.relative(serviceDir, output)} for ${title}: ${files.length} files of the project`);
     }
 
     runPython(argv, options) {

@@ -1,24 +1,19 @@
 """`sls … --cloud azure` against a fake Azure. Its answers and our requests are judged by Microsoft's own libraries."""
 
-import copy
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.deploy.azure import judges
+from tests.deploy.azure.deployed import Deployed, changing
 from tests.deploy.azure.resource_manager import type_of
 from tests.deploy.azure.server import ARM, FakeAzure
-from tests.deploy.azure.state import OPERATOR, SUBSCRIPTION, Fault, Request
-from tests.deploy.azure.surroundings import ROOT, Project, Run, make_project
+from tests.deploy.azure.state import OPERATOR, SUBSCRIPTION
+from tests.deploy.azure.surroundings import ROOT, make_project
 from tests.dns.fake_arm import write_certificate
 
-_CHANGING = {"PUT", "PATCH", "DELETE"}
 _GROUP = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/sluice-dev"
 
 # Every role, at the narrowest place that Azure allows.
@@ -42,35 +37,6 @@ deployer   Storage Table Data Contributor    storageaccounts/*data
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployed:
-    """A fake with a deployment, and how it came to be."""
-
-    azure: FakeAzure
-    project: Project
-    planned: Run
-    run: Run
-    plan_requests: list[Request]
-    requests: list[Request]
-
-    def one(self, ending: str) -> dict[str, Any]:
-        """The resource whose id ends so."""
-        [found] = [found for key, found in self.azure.world.resources.items() if re.search(f"{ending}$", key)]
-        return found
-
-    def changes_of(self, *arguments: str, **environment: str) -> tuple[Run, list[Request]]:
-        """Run a command; gives it with the requests that may have changed something."""
-        before = len(self.azure.world.requests)
-        run = self.project.sls(*arguments, **environment)
-        return run, changing(self.azure.world.requests[before:])
-
-
-def changing(requests: list[Request]) -> list[Request]:
-    return [
-        one for one in requests if one.method in _CHANGING or "/publish" in one.path or one.path.endswith("/register")
-    ]
-
-
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """Plan and deploy once into an empty subscription."""
@@ -91,14 +57,6 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         plan_requests=requests[:plan_count],
         requests=requests[plan_count:],
     )
-    azure.close()
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[tuple[FakeAzure, Project]]:
-    """An empty subscription."""
-    azure = FakeAzure()
-    yield azure, make_project(tmp_path, control_plane=azure.url)
     azure.close()
 
 
@@ -138,46 +96,6 @@ def test_bodies_fit_microsofts_models(deployed: Deployed) -> None:
         "Microsoft.Insights/components",
         "Microsoft.KeyVault/vaults",
     }
-
-
-@pytest.mark.parametrize(
-    ("kind", "path", "value", "complaint"),
-    [
-        (
-            "Microsoft.Web/sites",
-            ("properties", "functionAppConfig", "runtme"),
-            {},
-            "functionAppConfig.runtme is not known",
-        ),
-        ("Microsoft.Web/sites", ("properties", "httpsOnly"), "yes", "httpsOnly is no bool"),
-        ("Microsoft.Web/sites", ("properties", "defaultHostName"), "x", "defaultHostName is only read"),
-        ("Microsoft.Storage/storageAccounts", ("properties", "minimumTlsVersion"), "TLS9", "minimumTlsVersion may be"),
-        (
-            "Microsoft.EventGrid/systemTopics/eventSubscriptions",
-            ("properties", "filter", "subject"),
-            "",
-            "filter.subject is not known",
-        ),
-        (
-            "Microsoft.EventGrid/systemTopics/eventSubscriptions",
-            ("properties", "deliveryWithResourceIdentity", "destination", "properties", "queue"),
-            "",
-            "destination.properties.queue is not known",
-        ),
-        ("Microsoft.Authorization/roleAssignments", ("properties", "createdBy"), "me", "createdBy is only read"),
-    ],
-)
-def test_judge_sees_mistakes(deployed: Deployed, kind: str, path: tuple[str, ...], value: Any, complaint: str) -> None:
-    """A body with one mistake is complained about: the judge is not blind."""
-    sent = next(one for one in deployed.requests if one.method == "PUT" and type_of(one.path) == kind)
-    body = place = copy.deepcopy(sent.body)
-    for name in path[:-1]:
-        place = place[name]
-    place[path[-1]] = value
-
-    [told] = judges.complaints(judges.MODELS[kind], body)
-
-    assert complaint in told
 
 
 def test_microsofts_clients_read_it(deployed: Deployed) -> None:
@@ -361,113 +279,3 @@ def test_removal(deployed: Deployed) -> None:
     )
     assert left == {foreign, _GROUP}
     assert (finished.status, world.resources, world.lingering) == (0, {}, {})
-
-
-# What goes wrong, run after run, and the one line that is told.
-_BROKEN = [
-    (
-        Fault(method="PUT", path="/serverfarms/", kind="quota", count=2),
-        r"\(401 SubscriptionIsOverQuotaForSku\): .*\. Ask for a larger quota, or take another region",
-    ),
-    (
-        Fault(method="PUT", path="/sites/", kind="failed"),
-        r"Azure gave up on sites/\S+ \(InternalServerError\): The backend is out of order\.",
-    ),
-    (
-        Fault(method="PUT", path="/config/appsettings", kind="conflict"),
-        r"\(409 Conflict\): .*\. Something else is changing it: deploy again",
-    ),
-    (
-        Fault(method="POST", path="/api/publish", kind="failed"),
-        r"The package failed: pip: no matching distribution found\. Its log: https://",
-    ),
-    (
-        Fault(method="PUT", path="/eventSubscriptions/", kind="denied"),
-        r"\(403 AuthorizationFailed\): .* authorization to do this\. docs/deploy/azure\.md says",
-    ),
-]
-
-
-def test_broken_off_deployment_is_finished_by_the_next(empty: tuple[FakeAzure, Project]) -> None:
-    """Each run gets further than the one before, and tells in one line why it stopped; the last one finishes."""
-    azure, project = empty
-    reached: list[int] = []
-    for fault, line in _BROKEN:
-        azure.world.faults = [fault]
-
-        run = project.sls("deploy")
-
-        assert run.status == 1, run.stdout
-        [told] = [text for text in run.stdout.splitlines() if text and text != "Error:"]
-        assert re.search(line, told), told
-        reached.append(len(azure.world.resources))
-    azure.world.faults = [
-        Fault(method="GET", path="/storageAccounts/", kind="busy"),
-        Fault(method="GET", path="/vaults/", kind="expired"),
-        Fault(method="PUT", path="/eventSubscriptions/", kind="cut"),
-    ]
-    last = project.sls("deploy")
-
-    assert (last.status, azure.world.faults) == (0, []), last.stdout
-    assert reached == sorted(reached)
-    kinds = Counter(found["type"] for found in azure.world.resources.values())
-    assert (kinds["Microsoft.Web/sites"], kinds["Microsoft.Authorization/roleAssignments"]) == (
-        1,
-        len(_ROLES.split("\n")) - 2,
-    )
-    assert len(azure.world.packages) == 2  # the one that failed, and the one that stands
-    assert "created subscription of queue work" in last.stderr
-
-
-def test_what_is_not_ours_is_not_touched(empty: tuple[FakeAzure, Project]) -> None:
-    """A resource group of that name without our tags is left alone, by a deployment and by a removal."""
-    azure, project = empty
-    body = {"id": _GROUP, "name": "sluice-dev", "type": "Microsoft.Resources/resourceGroups", "location": "westeurope"}
-    azure.world.resources[_GROUP] = {**body, "properties": {}}
-
-    for command in (("deploy", "--plan"), ("remove", "--force")):
-        run = project.sls(*command)
-
-        assert run.status == 1
-        assert (
-            "resource group sluice-dev exists, and is not ours: it lacks the tag service=sluice, stage=dev."
-            in run.stdout
-        )
-    assert changing(azure.world.requests) == []
-
-
-def test_who_is_not_known_is_told(empty: tuple[FakeAzure, Project]) -> None:
-    """Without a subscription, a login or a deployment, one line says what to do."""
-    _, project = empty
-
-    nowhere = project.sls("info", AZURE_SUBSCRIPTION_ID="")
-    nothing = project.sls("info")
-    address = project.sls("address", "--json")
-    (project.home / "az").write_text("#!/bin/sh\necho 'Please run az login' >&2\nexit 1\n")
-    nobody = project.sls("info")
-
-    assert 'provider.subscription is empty: set AZURE_SUBSCRIPTION_ID ("az account show' in nowhere.stdout
-    assert "No app sluice-dev-" in nothing.stdout
-    assert "npx sls deploy --cloud azure --stage dev." in nothing.stdout
-    assert (address.status, address.stdout.strip()) == (0, "null")
-    assert re.search(r"Azure knows nobody here: .*\. Run \"az login\"", nobody.stdout)
-    assert (nowhere.status, nothing.status, nobody.status) == (1, 1, 1)
-
-
-def test_operators_commands_reach_what_is_deployed(empty: tuple[FakeAzure, Project]) -> None:
-    """`--deployed` gives the operator's commands the places, and the operator's own token for storage."""
-    _, project = empty
-    (project.folder / ".venv").unlink()
-    python = project.folder / ".venv/bin/python"
-    python.parent.mkdir(parents=True)
-    python.write_text('#!/bin/sh\nenv | grep ^SLUICE_ | sort\necho "$@"\n')
-    python.chmod(0o755)
-
-    run = project.sls("ledger", "--deployed")
-
-    found = dict(line.split("=", 1) for line in run.stdout.splitlines() if line.startswith("SLUICE_"))
-    assert found["SLUICE_LOCAL_DIR"] == ""
-    assert (found["SLUICE_BUCKET"], found["SLUICE_LEDGER_TABLE"]) == ("uploads", "ledger")
-    assert re.fullmatch("sluicedev[0-9a-f]{8}data", found["SLUICE_STORAGE__accountName"])
-    assert found["SLUICE_STORAGE__token"].startswith("e30.")
-    assert "handlers.cli ledger" in run.stdout
