@@ -29,7 +29,7 @@ _NEXT = re.compile(r"<NextMarker>(.*?)</NextMarker>", re.DOTALL)
 
 
 class BlobObjectStore:
-    """One container without blob versions: an overwritten version is gone.
+    """One container, of which the newest version of each blob is read: an overwritten one counts as gone, even if kept.
 
     Presigned URLs are shared access signatures, which bind neither size nor type nor version (see `presign_put`).
     """

@@ -30,6 +30,10 @@ _BROKEN = [
         r"\(409 Conflict\): .*\. Something else is changing it: deploy again",
     ),
     (
+        Fault(method="POST", path="/api/publish", kind="cut"),
+        r"^Azure does not answer at \S+\.scm\.azurewebsites\.net: .+\.$",
+    ),
+    (
         Fault(method="POST", path="/api/publish", kind="failed"),
         r"The package failed: pip: no matching distribution found\. Its log: https://",
     ),
