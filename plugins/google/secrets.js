@@ -45,7 +45,7 @@ class Secrets {
         },
         ours: ours.filter((member) => member.startsWith('serviceAccount:')),
         isShared: true,
-        ifMissing: `Secret ${secret} is missing: \`gcloud secrets create ${secret} --data-file=FILE\`, or name none.`,
+        ifMissing: `Secret ${secret} is missing: make it (docs/deploy/gcp.md), or leave its parameter empty; then deploy again.`,
       }),
     );
   }
