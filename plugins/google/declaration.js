@@ -3,19 +3,17 @@
 // Everything of a deployment, in the order in which it is made: what is told of comes before what tells of it, so that an
 // upload finds everybody at their place. It is removed the other way round.
 
-const { NEEDS, grantsTo, onBucket, onItself, onProject, onTopic } = require('./access');
+const { NEEDS, grantsTo, onBucket, onItself, onProject } = require('./access');
 const { functionBody, placesOf } = require('./function-body');
 const { HANDLERS, functionOf } = require('./functions');
-const { PUBSUB, pulled, pushTo, subscriptionOf, topicOf } = require('./messaging');
-const { accountOf, agentsOf, apisOf, makePubSubAgent, makeStorageAgent } = require('./project');
+const { accountOf, apisOf } = require('./project');
+const { INVOKER, PARKED, pushesOf, queuesOf } = require('./queues');
 const { rightsOn } = require('./rights');
 const { jobOf } = require('./schedule');
 const { bucketOf, databaseOf, notificationOf } = require('./storage');
 
 const EVERYBODY = ['allUsers', 'allAuthenticatedUsers'];
-const INVOKER = 'invoker'; // the account with which Pub/Sub and Cloud Scheduler call functions
 const BUILDER = 'build';
-const PARKED = 'parked';
 
 /**
  * A function of serverless.yml, with what follows from it.
@@ -60,11 +58,11 @@ class Declaration {
     return [
       ...this.#projects(),
       ...this.#stores(),
-      ...this.#queues(),
+      ...queuesOf(this),
       ...functions.flatMap((one) => this.ofFunction(one.name)),
-      ...functions.filter(({ trigger }) => trigger === 'pubsub').flatMap((one) => this.#push(one)),
+      ...functions.filter(({ trigger }) => trigger === 'pubsub').flatMap((one) => pushesOf(this, one)),
       ...functions.filter(({ trigger }) => trigger === 'schedule').map((one) => this.#job(one)),
-      notificationOf(this.api, this.names, this.names.queue(this.#work())),
+      notificationOf(this.api, this.names, this.names.queue(this.work)),
     ];
   }
 
@@ -133,52 +131,6 @@ class Declaration {
     ];
   }
 
-  #queues() {
-    const { api, names, functions } = this;
-    const rightsOnTopic = (topic, agent, prepare) =>
-      rightsOn(api, {
-        what: `topic ${names.queue(topic)}`,
-        kind: 'ordinary',
-        url: () => `${PUBSUB}${names.inProject}/topics/${names.queue(topic)}`,
-        grants: () => onTopic(topic === PARKED ? PARKED : 'work', functions, agentsOf(this.project.projectNumber)[agent]),
-        ours: this.members,
-        prepare,
-      });
-    const work = this.#work();
-    const parked = names.queue(PARKED);
-    return [
-      topicOf(api, names, names.queue(work)),
-      rightsOnTopic(work, 'storage', () => makeStorageAgent(api, names)),
-      topicOf(api, names, parked),
-      rightsOnTopic(PARKED, 'pubsub', () => makePubSubAgent(api, names)),
-      subscriptionOf(api, names, { subscription: parked, topic: parked, declare: pulled }),
-    ];
-  }
-
-  #push({ name, config, event }) {
-    const { api, names } = this;
-    const subscription = names.queue(event.topic);
-    const declare = () =>
-      pushTo(names, {
-        uri: this.uriOf(name),
-        timeoutS: config.timeout_s,
-        invoker: names.account(INVOKER),
-        parkedTopic: names.queue(PARKED),
-        deliveryCount: event.max_delivery_count,
-      });
-    return [
-      subscriptionOf(api, names, { subscription, topic: subscription, declare }),
-      rightsOn(api, {
-        what: `subscription ${subscription}`,
-        kind: 'ordinary',
-        url: () => `${PUBSUB}${names.inProject}/subscriptions/${subscription}`,
-        // It takes what it parks out of here. ("Dead-letter topics", Pub/Sub documentation)
-        grants: () => grantsTo(agentsOf(this.project.projectNumber).pubsub, ['roles/pubsub.subscriber']),
-        ours: this.members,
-      }),
-    ];
-  }
-
   #job({ name, config, event }) {
     return jobOf(this.api, this.names, {
       name,
@@ -189,14 +141,14 @@ class Declaration {
     });
   }
 
-  /** The topic of the function that events call. */
-  #work() {
+  /** The topic of the function that events call, in serverless.yml. */
+  get work() {
     return this.functions.find(({ trigger }) => trigger === 'pubsub').event.topic;
   }
 
   /** Where everything stands, for a function's environment. */
   places() {
-    return placesOf(this.names, { work: this.#work(), parked: PARKED });
+    return placesOf(this.names, { work: this.work, parked: PARKED });
   }
 
   async #declare({ name, config, target }) {

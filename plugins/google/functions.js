@@ -87,18 +87,21 @@ function functionOf(api, names, { name, declare, code, found }) {
     const buildConfig = { ...declared.buildConfig, source: await code.uploaded() };
     return { ...declared, name: fullName, buildConfig };
   };
+  const create = async () => {
+    const url = `${FUNCTIONS}${names.inRegion}/functions?functionId=${id}`;
+    await finish(await api.ask('POST', url, { json: await withSource() }), 'Making');
+    await read();
+  };
   return {
     title,
     read,
     differences: (live) => differences(live, declared),
-    create: async () => {
-      const url = `${FUNCTIONS}${names.inRegion}/functions?functionId=${id}`;
-      await finish(await api.ask('POST', url, { json: await withSource() }), 'Making');
-      await read();
-    },
+    create,
     update: async () => {
-      const parts = differences(await settled(api, { title, read }), declared);
-      if (!parts.length) return; // an operation of an earlier deployment was still under way
+      const live = await settled(api, { title, read });
+      if (!live) return create(); // what was under way was its removal
+      const parts = differences(live, declared);
+      if (!parts.length) return; // what was under way was this very change
       const hasCode = parts.some((part) => part.startsWith('buildConfig'));
       const json = hasCode ? await withSource() : { ...declared, name: fullName };
       const mask = parts.filter((part) => part !== 'state' && !part.startsWith('buildConfig'));
@@ -134,7 +137,7 @@ function differences(live, declared) {
   const labels = declared.labels;
   return [
     ...(isActive ? [] : ['state']),
-    ...(live.description === declared.description ? [] : ['description']),
+    ...((live.description ?? '') === declared.description ? [] : ['description']),
     ...(isBuilt && sameParts(live.labels, labels) ? [] : ['labels', 'buildConfig']),
     ...service.map((part) => `serviceConfig.${part}`),
   ];

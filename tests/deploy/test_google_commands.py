@@ -74,7 +74,10 @@ def test_peer_keys_go_by_reference(standing: World) -> None:
     standing.sls("peer-keys", "--set", text=peer_keys("2" * 64))
     done = standing.sls(*with_keys)
 
-    assert "Secret sluice-dev-peer-keys is missing: make it (docs/deploy/gcp.md), or leave its parameter empty" in missing.stdout
+    assert (
+        "Secret sluice-dev-peer-keys is missing: make it (docs/deploy/gcp.md), or leave its parameter empty"
+        in missing.stdout
+    )
     assert done.returncode == 0, done.stdout
     reference = [{"key": "SLUICE_PEER_KEYS", "secret": "sluice-dev-peer-keys", "version": "2"}]
     for name in ("api", "process", "watch"):
