@@ -28,7 +28,7 @@ const grantsTo = (member, roles) => roles.map((role) => ({ role, member }));
 
 /**
  * On the project: what cannot be given on a smaller thing. The database's name stands in a condition, because it has no policy
- * of its own ("Manage databases", Firestore documentation).
+ * of its own ("Configure per-database access permissions", Firestore documentation).
  */
 function onProject(names, functions, builder) {
   const condition = {
