@@ -10,6 +10,7 @@ const ENABLED_WITHIN_MS = 300_000; // an API is usable some minutes after it was
 const REMEDIES = {
   401: 'Log in again: `gcloud auth application-default login`.',
   403: 'docs/deploy/gcp.md lists the roles that a deployer needs.',
+  409: 'If something else changes it, deploy again when that is done.',
   429: 'Deploy again later, or ask Google for more of this quota.',
 };
 

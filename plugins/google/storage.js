@@ -46,11 +46,13 @@ function databaseOf(api, names, { isProtected, mayDeleteData }) {
         pointInTimeRecoveryEnablement: 'POINT_IN_TIME_RECOVERY_ENABLED',
       };
       const url = `${FIRESTORE}${names.inProject}/databases?databaseId=${names.database}`;
-      const started = await api.ask('POST', url, { json }).catch((error) => {
-        if (error.status !== 409) throw error; // an earlier deployment broke off while it was being made
-      });
-      if (started) await finish(started, 'Making');
-      const look = async () => (await read()) ?? undefined;
+      const look = async () => {
+        const live = await read();
+        if (live) return live;
+        const started = await api.ask('POST', url, { json }).catch(unlessNameIsHeld);
+        if (started) await finish(started, 'Making');
+        return undefined;
+      };
       await waitFor(look, { what: `Making ${title}`, forMs: DATABASE_WITHIN_MS, everyMs: api.everyMs });
     },
     update: () => protect(deleteProtectionState),
@@ -64,6 +66,11 @@ function databaseOf(api, names, { isProtected, mayDeleteData }) {
       return documents?.length ? 'it holds records' : '';
     },
   };
+}
+
+/** By an earlier deployment that broke off while it was being made, or for some minutes by one that was removed. */
+function unlessNameIsHeld(error) {
+  if (error.code !== 'ALREADY_EXISTS' && !/retry in \d+ s/i.test(error.message)) throw error;
 }
 
 /**

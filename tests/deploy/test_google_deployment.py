@@ -187,8 +187,11 @@ FAULTS = [
 @pytest.mark.timeout(300)  # it deploys six times
 def test_deployments_that_break_off_are_finished_by_the_next(empty: World, deployed: tuple[World, str]) -> None:
     """Denied, out of quota, failed, overtaken, cut off: each is told in one line, and the next deployment goes on."""
+    name_is_held = Fault(
+        "firestore.projects.databases.create", "refused", lasts=False, status=409, code="ALREADY_EXISTS"
+    )
     for fault, line in FAULTS:
-        empty.plane.faults = [fault]
+        empty.plane.faults = [fault, name_is_held]
         broken = empty.sls("deploy")
         assert broken.returncode == 1
         assert line in broken.stdout.split("\n\n")[0].replace("Error:\n", "")
@@ -198,6 +201,7 @@ def test_deployments_that_break_off_are_finished_by_the_next(empty: World, deplo
     done = empty.sls("deploy")
 
     assert done.returncode == 0, done.stdout
+    assert name_is_held.seen == 2
     assert empty.state() == deployed[0].state()
 
 
