@@ -87,6 +87,10 @@ function functionOf(api, names, { name, declare, code, found }) {
     const buildConfig = { ...declared.buildConfig, source: await code.uploaded() };
     return { ...declared, name: fullName, buildConfig };
   };
+  const patch = async (mask, json) => {
+    const started = await api.ask('PATCH', `${FUNCTIONS}${fullName}?updateMask=${mask.join(',')}`, { json });
+    await finish(started, 'Changing');
+  };
   const create = async () => {
     const url = `${FUNCTIONS}${names.inRegion}/functions?functionId=${id}`;
     await finish(await api.ask('POST', url, { json: await withSource() }), 'Making');
@@ -102,11 +106,11 @@ function functionOf(api, names, { name, declare, code, found }) {
       if (!live) return create(); // what was under way was its removal
       const parts = differences(live, declared);
       if (!parts.length) return; // what was under way was this very change
-      const hasCode = parts.some((part) => part.startsWith('buildConfig'));
-      const json = hasCode ? await withSource() : { ...declared, name: fullName };
-      const mask = parts.filter((part) => part !== 'state' && !part.startsWith('buildConfig'));
-      const url = `${FUNCTIONS}${fullName}?updateMask=${[...mask, ...(hasCode ? ['buildConfig'] : [])].join(',')}`;
-      await finish(await api.ask('PATCH', url, { json }), 'Changing');
+      const mask = parts.filter((part) => !['state', 'labels'].includes(part));
+      const json = { ...declared, name: fullName };
+      if (mask.length) await patch(mask, mask.includes('buildConfig') ? await withSource() : json);
+      // Afterwards, because it says which code runs: a function whose build failed goes on with the old one.
+      if (parts.includes('labels')) await patch(['labels'], json);
       await read();
     },
     remove: async () => {
@@ -126,11 +130,11 @@ async function settled(api, { title, read }) {
 }
 
 /**
- * Paths of what differs. A function that is not active is made anew as a whole, because what stands of it is not certain.
+ * Paths of what differs. A function that is not well is made anew as a whole, because what stands of it is not certain.
  * @returns {string[]}
  */
 function differences(live, declared) {
-  const isActive = live.state === 'ACTIVE';
+  const isActive = live.state === 'ACTIVE' && !live.stateMessages?.some(({ severity }) => severity === 'ERROR');
   const service = SERVICE_PARTS.filter((part) => !isActive || !samePart(part, live.serviceConfig, declared.serviceConfig));
   const { entryPoint, runtime, serviceAccount } = declared.buildConfig;
   const isBuilt = isActive && sameParts(live.buildConfig, { entryPoint, runtime, serviceAccount });
@@ -155,4 +159,4 @@ function sameMap(live, declared) {
   return names.length === Object.keys(declared).length && sameParts(live, declared);
 }
 
-module.exports = { FUNCTIONS, HANDLERS, PACKAGE_LABEL, Package, functionOf };
+module.exports = { FUNCTIONS, HANDLERS, PACKAGE_LABEL, Package, differences, functionOf };

@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
+const { differences } = require('../google/functions');
 const { Names } = require('../google/names');
 const { withGrants } = require('../google/rights');
 const { sameParts } = require('../google/same');
@@ -57,4 +58,25 @@ test('what Google adds to a thing is no difference, and a list is one as a whole
   assert.ok(sameParts({ a: { b: 1, added: 2 }, more: 3 }, { a: { b: 1 } }));
   assert.ok(!sameParts({ a: ['x', 'y'] }, { a: ['x'] }));
   assert.ok(!sameParts(undefined, { a: 1 }));
+});
+
+test('a function that is not well is made anew, although it stands as declared', () => {
+  const buildConfig = { runtime: 'python313', entryPoint: 'api', serviceAccount: 'builder' };
+  const serviceConfig = { availableMemory: '256Mi', timeoutSeconds: 29, environmentVariables: { A: '1' } };
+  const declared = { description: '', labels: { stage: 'dev' }, buildConfig, serviceConfig };
+  const withAdded = { ...serviceConfig, environmentVariables: { A: '1', LOG_EXECUTION_ID: 'true' } };
+  const live = { ...declared, state: 'ACTIVE', serviceConfig: withAdded };
+
+  assert.deepEqual(differences(live, declared), []);
+  for (const unwell of [{ state: 'FAILED' }, { stateMessages: [{ severity: 'ERROR', type: 'X', message: 'no' }] }]) {
+    const parts = differences({ ...live, ...unwell }, declared);
+    assert.ok(['state', 'buildConfig', 'serviceConfig.timeoutSeconds'].every((part) => parts.includes(part)), parts.join(', '));
+  }
+});
+
+test('a setting that is no longer declared is a difference', () => {
+  const declared = { description: '', labels: {}, buildConfig: {}, serviceConfig: { environmentVariables: {} } };
+  const live = { ...declared, state: 'ACTIVE', serviceConfig: { environmentVariables: { OLD: '1' } } };
+
+  assert.deepEqual(differences(live, declared), ['serviceConfig.environmentVariables']);
 });

@@ -100,7 +100,7 @@ class GoogleProject(GoogleServices):
         name = f"{request.name}/{function_id}"
         region = request.name.split("/")[3]
         self._require_account(request.body["serviceConfig"]["serviceAccountEmail"])
-        made = {**request.body, "name": name, "state": "DEPLOYING"}
+        made = {**request.body, "name": name}
         uri = f"https://{function_id}-abc123-ew.a.run.app"
         service = f"projects/{PROJECT}/locations/{region}/services/{function_id}"
         made["serviceConfig"] = {**made["serviceConfig"], "uri": uri, "service": service}
@@ -112,7 +112,6 @@ class GoogleProject(GoogleServices):
         if thing["state"] == "DEPLOYING":
             raise Refusal(409, "ABORTED", "unable to queue the operation")
         set_parts(thing, request.query["updateMask"], request.body)
-        thing["state"] = "DEPLOYING"
         return self._build(request.name, fails=fails)
 
     def _cloudfunctions_projects_locations_functions_delete(self, request: Request) -> Thing:
@@ -122,13 +121,16 @@ class GoogleProject(GoogleServices):
         return self._begin(operation, lambda: self._drop(request.name))
 
     def _build(self, name: str, *, fails: bool) -> Thing:
+        """A build; where it fails, what ran before goes on, whatever the function was told to be."""
         thing = self.things[name]
+        runs = thing.get("state") == "ACTIVE"
         error = "Build failed with status: FAILURE." if fails else self._why_not(thing)
 
         def finish() -> dict[str, Any]:
-            thing["state"] = "FAILED" if error else "ACTIVE"
+            thing["state"] = "ACTIVE" if runs or not error else "FAILED"
             return thing
 
+        thing["state"] = "DEPLOYING"
         self._build_of[name] = f"{name.rpartition('/functions/')[0]}/operations/{self._next()}"
         return self._begin(self._build_of[name], finish, error=error)
 

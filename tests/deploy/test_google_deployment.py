@@ -1,6 +1,7 @@
 """`sls deploy` and `sls remove` of Google Cloud, judged by Google's own descriptions of its APIs."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -148,19 +149,38 @@ def test_a_changed_setting_changes_what_depends_on_it(standing: World) -> None:
 
 def test_deploy_function_brings_new_code_to_one(standing: World) -> None:
     """Other code is uploaded and built for the one function that is named."""
-    logic = standing.checkout / "handlers" / "logic.py"
-    old = logic.read_text()
-    logic.write_text(old + "# changed\n")
+    with changed_code(standing):
+        done = standing.sls("deploy", "function", "--function", "process")
 
-    done = standing.sls("deploy", "function", "--function", "process")
-
-    logic.write_text(old)
     assert done.returncode == 0, done.stdout
     assert "updated function sluice-dev-process: labels, buildConfig" in done.stderr
     assert standing.plane.changed == [
         "cloudfunctions.projects.locations.functions.generateUploadUrl",
         "cloudfunctions.projects.locations.functions.patch",
+        "cloudfunctions.projects.locations.functions.patch",  # its label, once the code runs
     ]
+
+
+def test_code_whose_build_failed_is_sent_again(standing: World) -> None:
+    """The old code goes on, and the next deployment does not take it for the new one."""
+    with changed_code(standing):
+        standing.plane.faults = [Fault("cloudfunctions.projects.locations.functions.patch", "failed")]
+        failed = standing.sls("deploy", "function", "--function", "process")
+        standing.plane.faults = []
+        again = standing.sls("deploy", "function", "--function", "process")
+
+    assert "Changing function sluice-dev-process failed (9): Build failed" in failed.stdout
+    assert "updated function sluice-dev-process: labels, buildConfig" in again.stderr
+
+
+@contextmanager
+def changed_code(world: World) -> Iterator[None]:
+    """While it lasts, the checkout has other code than the deployment."""
+    logic = world.checkout / "handlers" / "logic.py"
+    old = logic.read_text()
+    logic.write_text(old + "# changed\n")
+    yield
+    logic.write_text(old)
 
 
 FAULTS = [
