@@ -15,15 +15,19 @@ drill: setup ## Take the active one of three local clouds away under load, and c
 upload-drill: setup ## Put real files into the buckets of three local clouds and check every record (exit status is the verdict)
 	@$(BIN)/python -m drills
 
+# Of tests/e2e and tests/drills those that start no local clouds, and compute more than they wait.
+BUSY := tests/e2e/test_embedded_store.py tests/e2e/test_api_openapi.py tests/drills/failover/test_html_report_in_browser.py
+
 # The tests with local clouds mostly wait, so that the others have the second core; their output follows at the end.
 test: setup dns ## Run all tests
 	@$(MAKE) --no-print-directory test-beside > build/test-beside.log 2>&1 & beside=$$!; \
 	trap "kill $$beside; exit 130" INT TERM; \
-	$(BIN)/pytest tests/e2e tests/drills; clouds=$$?; \
+	$(BIN)/pytest tests/e2e tests/drills $(BUSY:%=--ignore=%); clouds=$$?; \
 	wait $$beside; beside=$$?; cat build/test-beside.log; exit $$((clouds || beside))
 
 test-beside: setup dns
 	$(BIN)/pytest --ignore=tests/e2e --ignore=tests/drills
+	$(BIN)/pytest $(BUSY)
 	.venv-dns/bin/pytest tests/dns
 	node --test plugins/test/*.test.js
 

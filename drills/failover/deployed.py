@@ -34,7 +34,7 @@ from handlers.failover.view import View, look_at
 from handlers.peers.http_peer import HttpPeer
 from handlers.wiring import clock_ms
 
-_PACE = Pace(control_s=2.0, ledgers_s=5.0, fail_count=3)
+_PACE = Pace(control_s=1.0, ledgers_s=2.0, fail_count=3)
 _PAGE_COUNT = 500
 _PAGES_MAX_COUNT = 400  # a ledger of 200,000 records, read every few seconds, is no place for a drill
 _REAL = "Real      all of it; seen through its own API only\n"
