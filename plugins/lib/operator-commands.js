@@ -59,7 +59,7 @@ const OPERATOR_COMMANDS = {
   'failover dns apply': { usage: 'Change DNS as declared; options: python -m handlers.dns apply --help', python: DNS_PYTHON, run: ['dns', 'apply'], options: {} },
   'failover dns switch': { usage: 'Point the DNS name to another cloud; options: python -m handlers.dns switch --help', python: DNS_PYTHON, run: ['dns', 'switch'], options: {} },
   'failover drill': {
-    usage: 'Break local clouds, and judge what became of every upload: sls failover drill [SCENARIO...|--list]',
+    usage: 'Break clouds, local or deployed, and judge what became of every upload: sls failover drill [SCENARIO...|--list]',
     package: 'drills',
     run: ['failover'],
     options: {},
