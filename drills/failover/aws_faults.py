@@ -63,14 +63,16 @@ class AwsFaults:
         """
         if fault.fault is FaultName.PERMISSION_REVOKED:
             role = self._role()
-            by_hand = f"aws iam delete-role-policy --role-name {role} --policy-name {POLICY_NAME}"
+            by_hand = (
+                f"if the drill is killed: aws iam delete-role-policy --role-name {role} --policy-name {POLICY_NAME}"
+            )
             return [f"gives the role {role} the inline policy {POLICY_NAME} (Deny dynamodb:*), and deletes it", by_hand]
         lines = []
         for name in self._names(fault):
             before = self._reserved_count(name)
             now = "none" if before is None else before
             lines.append(f"sets the reserved concurrency of {name} to 0, and back (now: {now})")
-            lines.append(_by_hand(name, before))
+            lines.append(f"if the drill is killed: {_by_hand(name, before)}")
         return lines
 
     def made(self, fault: TimedFault) -> AbstractContextManager[None]:

@@ -145,9 +145,12 @@ def test_plan_names_each_change_and_its_remedy(account: Account, faults: AwsFaul
 
     assert stopped == [
         "sets the reserved concurrency of sluice-test-process to 0, and back (now: none)",
-        "aws lambda delete-function-concurrency --function-name sluice-test-process",
+        "if the drill is killed: aws lambda delete-function-concurrency --function-name sluice-test-process",
     ]
-    assert revoked[1] == f"aws iam delete-role-policy --role-name {ROLE} --policy-name {POLICY_NAME}"
+    assert (
+        revoked[1]
+        == f"if the drill is killed: aws iam delete-role-policy --role-name {ROLE} --policy-name {POLICY_NAME}"
+    )
     assert (account.reserved("process"), account.policy()) == (None, None)
 
 
