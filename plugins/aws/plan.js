@@ -5,6 +5,7 @@
 const { readFile } = require('node:fs/promises');
 const { createHash } = require('node:crypto');
 const { waitFor } = require('../lib/control-plane');
+const { frameworksDeployment } = require('./adopt');
 
 const DONE = ['CREATE_COMPLETE', 'FAILED']; // of a change set that is being computed ("DescribeChangeSet", API reference)
 const NOTHING = /didn't contain changes|No updates are to be performed/; // FAILED, too: there is nothing to do
@@ -66,7 +67,7 @@ async function readChanges(client, changeSet, everyMs) {
   return changes;
 }
 
-const ACTIONS = { Add: 'create', Modify: 'update', Remove: 'remove', Import: 'create' };
+const ACTIONS = { Add: 'create', Modify: 'update', Remove: 'remove', Import: 'adopt' };
 
 /**
  * CloudFormation's changes as steps.
@@ -121,7 +122,7 @@ async function withDeployedCode(template, deployed, isSameCode) {
 async function planService(serverless) {
   const { DescribeStacksCommand, GetTemplateCommand } = require('@aws-sdk/client-cloudformation');
   const provider = serverless.getProvider('aws');
-  const deploying = serverless.pluginManager.plugins.find((plugin) => plugin.constructor.name === 'AwsDeploy');
+  const deploying = frameworksDeployment(serverless);
   const client = await provider.getCloudFormationClient();
   const StackName = provider.naming.getStackName();
   const { Stacks } = await client.send(new DescribeStacksCommand({ StackName })).catch((error) => {

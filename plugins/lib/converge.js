@@ -16,8 +16,9 @@
  */
 
 /**
- * `remove` and `replace` are a cloud's own plans only (plugins/aws/plan.js).
- * @typedef {{resource: Resource, action: 'create' | 'update' | 'keep' | 'remove' | 'replace', names: string[], live: object | null}} Step
+ * The last three are of AWS's own plans only (plugins/aws/plan.js).
+ * @typedef {'create' | 'update' | 'keep' | 'remove' | 'replace' | 'adopt'} Action
+ * @typedef {{resource: Resource, action: Action, names: string[], live: object | null}} Step
  */
 
 /**

@@ -7,6 +7,7 @@ const { spawnSync } = require('node:child_process');
 const { existsSync, statSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { adoptWhatStands } = require('../aws/adopt');
 const { AwsDeployment } = require('../aws/deployment');
 const { planService } = require('../aws/plan');
 const { chooseCloud, listClouds } = require('../lib/cloud');
@@ -116,6 +117,7 @@ module.exports = class Sluice {
         this.prepareLocalRun();
       },
       'deploy:plan:run': () => this.planAws(),
+      'before:deploy:deploy': () => this.cloud === 'aws' && adoptWhatStands(this.serverless),
       'before:package:createDeploymentArtifacts': () => this.preparePackaging(),
       'after:package:finalize': () => this.tellSize(),
       'before:deploy:function:packageFunction': () => this.preparePackaging(),
@@ -158,10 +160,12 @@ module.exports = class Sluice {
     if (this.cloud !== 'aws') this.refuse('Write: sls deploy --plan');
     await this.serverless.pluginManager.spawn('package');
     const name = this.serverless.getProvider('aws').naming.getStackName();
-    const steps = await planService(this.serverless).catch((error) => {
+    try {
+      await adoptWhatStands(this.serverless);
+      this.writeText((await planService(this.serverless)).map(describe).join('\n'));
+    } catch (error) {
       throw new this.serverless.classes.Error(`Cannot plan stack "${name}": ${error.message}`, 'SLUICE_NO_PLAN');
-    });
-    this.writeText(steps.map(describe).join('\n'));
+    }
   }
 
   /** Run one of our commands. Python prints results and errors; we pass on its exit status. */

@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
+const { withStaticNames } = require('../aws/adopt');
 const { planStack, stepsOf, withDeployedCode } = require('../aws/plan');
 const { renamePlan } = require('../lib/command-line');
 const { describe } = require('../lib/converge');
@@ -38,6 +39,7 @@ test('each change is a line that says what is done, to what, and which propertie
     change('Modify', 'Other', { Replacement: 'True', Details: [property('QueueName')] }),
     change('Modify', 'Unsure', { Replacement: 'Conditional', Details: [property('A', 'Dynamic'), property('B', 'Dynamic'), property('B')] }),
     change('Remove', 'Old', { PhysicalResourceId: 'q', PolicyAction: 'Delete' }),
+    change('Import', 'Left', { PhysicalResourceId: 's' }),
     change('Remove', 'Kept', { PhysicalResourceId: 'r', PolicyAction: 'Retain' }),
   ];
 
@@ -47,6 +49,7 @@ test('each change is a line that says what is done, to what, and which propertie
     'would replace AWS::SQS::Queue Other: QueueName',
     'would update AWS::SQS::Queue Unsure: perhaps A, B, perhaps by replacement',
     'would remove AWS::SQS::Queue Old',
+    'would adopt AWS::SQS::Queue Left',
     'would remove AWS::SQS::Queue Kept: r itself is kept',
   ]);
 });
@@ -103,6 +106,18 @@ test('functions keep the deployed code where the package has the same bytes', as
   assert.deepEqual(Resources, { ...template.Resources, A: code('same') });
 });
 
+test('names of what is kept are written out, and nothing else is', () => {
+  const name = { 'Fn::Sub': 'uploads-${AWS::AccountId}-${AWS::Region}-${Other}' };
+  const bucket = (DeletionPolicy, Tags) => ({ Type: 'AWS::S3::Bucket', DeletionPolicy, Properties: { BucketName: name, Tags } });
+  const resources = { Kept: bucket('Retain', name), Removed: bucket('Delete'), Generated: { DeletionPolicy: 'Retain', Properties: {} } };
+
+  const written = withStaticNames(resources, { 'AWS::AccountId': '1', 'AWS::Region': 'r' });
+
+  assert.equal(written.Kept.Properties.BucketName, 'uploads-1-r-${Other}');
+  assert.deepEqual(written.Kept.Properties.Tags, name);
+  assert.deepEqual([written.Removed, written.Generated], [resources.Removed, resources.Generated]);
+});
+
 test('deploy --plan becomes a command of its own, and nothing else does', () => {
   const cases = [
     ['deploy --plan', 'deploy plan'],
@@ -118,7 +133,7 @@ test('deploy --plan becomes a command of its own, and nothing else does', () => 
 /** The plugin before a command on AWS. */
 function beforeCommand(command, options) {
   class Refusal extends Error {}
-  const serverless = { processedInput: { commands: [command] }, service: { custom: { cloud: 'aws' } }, classes: { Error: Refusal } };
+  const serverless = { processedInput: { commands: [command] }, service: { custom: { cloud: 'aws' }, provider: {} }, classes: { Error: Refusal } };
   return () => new Sluice(serverless, options, {}).hooks.initialize();
 }
 

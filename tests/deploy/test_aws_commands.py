@@ -21,12 +21,10 @@ pytestmark = pytest.mark.timeout(300)  # the first test waits for the deployment
 SLS_TIMEOUT_S = 180
 PEER_KEYS = {"current": "k1", "keys": {"k1": "ab" * 32}}
 PEERS = {"gcp": {"url": "https://127.0.0.1:9", "origins": []}}  # it does not answer
-SETTINGS = {
-    "order": "aws,gcp",
-    "peers": json.dumps(PEERS),
-    "data_deletion_policy": "Delete",  # so that removal leaves nothing
-    "ledger_deletion_protection": "false",
-}
+SETTINGS = {"order": "aws,gcp", "peers": json.dumps(PEERS)}
+LEAVING_NOTHING = ("--param", "data_deletion_policy=Delete", "--param", "ledger_deletion_protection=false")
+BUCKET = f"sluice-dev-uploads-000000000000-{REGION}"
+KEPT_ID = "kept"
 
 
 class Account:
@@ -90,24 +88,50 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 @pytest.fixture(scope="module")
 def plan_of_new(account: Account) -> str:
-    """What `--plan` said while nothing stood."""
-    return account.sls("deploy", "--plan", "--cloud", "aws")
+    """What `--plan` said when there was no stack, but bucket and ledger, which an earlier removal kept."""
+    account.client("s3").create_bucket(Bucket=BUCKET)
+    account.client("dynamodb").create_table(
+        TableName="sluice-dev-ledger",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "upload_id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "upload_id", "KeyType": "HASH"}],
+    )
+    account.client("dynamodb").put_item(TableName="sluice-dev-ledger", Item={"upload_id": {"S": KEPT_ID}})
+    told = account.sls("deploy", "--plan", "--cloud", "aws")
+    assert account.standing() == {BUCKET, "sluice-dev-ledger"}
+    return told
 
 
 @pytest.fixture(scope="module")
 def deployed(account: Account, plan_of_new: str) -> Account:
     """The account with the deployed stack; all tests share it."""
-    assert account.standing() == set()
+    account.client("s3").delete_bucket(Bucket=BUCKET)  # measured: the emulator plans to adopt one, and then refuses it
     account.sls("peer-keys", "--set", given=json.dumps(PEER_KEYS))
     account.deploy()
     return account
 
 
-def test_plan_of_a_new_stack_creates_nothing(account: Account, plan_of_new: str) -> None:
-    """`sls deploy --plan` lists what would be created, and leaves the account as empty as it was."""
+def test_plan_of_a_new_stack_creates_nothing(plan_of_new: str) -> None:
+    """`sls deploy --plan` lists what would be created; the fixture sees that nothing is."""
     assert "would create AWS::SQS::Queue WorkQueue\n" in plan_of_new
     assert "would create AWS::Lambda::Function ProcessLambdaFunction\n" in plan_of_new
-    assert account.standing() == set()
+
+
+def test_plan_adopts_what_an_earlier_removal_kept(plan_of_new: str) -> None:
+    """Bucket and ledger that stand under the template's names are taken into the stack, not created."""
+    assert "would adopt AWS::S3::Bucket UploadBucket\n" in plan_of_new
+    assert "would adopt AWS::DynamoDB::Table Ledger\n" in plan_of_new
+
+
+def test_deployment_adopts_the_ledger(deployed: Account) -> None:
+    """The ledger that was kept is in the stack now, and the row in it is still there."""
+    key = {"upload_id": {"S": KEPT_ID}}
+    resource = {"StackName": "sluice-dev", "LogicalResourceId": "Ledger"}
+
+    found = deployed.client("cloudformation").describe_stack_resource(**resource)["StackResourceDetail"]
+
+    assert found["PhysicalResourceId"] == "sluice-dev-ledger"
+    assert deployed.client("dynamodb").get_item(TableName="sluice-dev-ledger", Key=key)["Item"] == key
 
 
 def test_all_functions_are_deployed(deployed: Account) -> None:
@@ -166,6 +190,7 @@ def test_deployed_function_records_an_upload(deployed: Account, tmp_path: Path) 
         return any("recorded" in json.dumps(row) for row in rows)
 
     wait_until(is_recorded, timeout_s=WAIT_S, what="the record")
+    deployed.client("dynamodb").delete_item(TableName="sluice-dev-ledger", Key={"upload_id": {"S": KEPT_ID}})
     [record] = json.loads(deployed.sls("ledger", "--json", "--deployed"))["records"]
     assert (record["state"], record["key"], record["content_type"]) == ("recorded", "hello.txt", "text/plain")
 
@@ -189,8 +214,7 @@ def test_address_is_what_peers_want(deployed: Account) -> None:
 
     [api] = deployed.client("apigatewayv2").get_apis()["Items"]
     assert address["url"] == f"https://{api['ApiId']}.execute-api.{REGION}.amazonaws.com"
-    bucket = f"sluice-dev-uploads-000000000000-{REGION}"
-    hosts = (f"https://{bucket}.s3.amazonaws.com", f"https://{bucket}.s3.{REGION}.amazonaws.com")
+    hosts = (f"https://{BUCKET}.s3.amazonaws.com", f"https://{BUCKET}.s3.{REGION}.amazonaws.com")
     env = {
         "SLUICE_CLOUD": "gcp",
         "SLUICE_ORDER": "gcp,aws",
@@ -216,7 +240,9 @@ def test_printed_keys_are_those_stored(deployed: Account) -> None:
 
 
 def test_removal_leaves_nothing(deployed: Account) -> None:
-    """`sls clouds remove` removes stack and keys; the last test, as it takes them from the others."""
+    """`sls clouds remove` removes stack and keys, and data if told so; the last test, as the others need them."""
+    deployed.deploy(*LEAVING_NOTHING)
+
     told = deployed.sls("clouds", "remove", "--only", "aws", "--yes")
 
     assert "aws    removed" in told
