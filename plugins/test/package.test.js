@@ -136,4 +136,16 @@ describe('sls package', () => {
 
     assert.deepEqual(references(resources).filter((id) => !known.has(id)), []);
   });
+
+  test("the deployer's policy speaks of the service of every resource, and of any resource only where AWS knows no other way", () => {
+    const policy = JSON.parse(fs.readFileSync(path.join(ROOT, 'docs/examples/aws-deployer-policy.json'), 'utf8'));
+    const services = new Set(policy.Statement.flatMap(({ Action }) => [Action].flat()).map((action) => action.split(':')[0]));
+    const types = new Set(Object.values(first.resources).map(({ Type }) => Type.split('::')[1]));
+    const spokenOf = { ApiGatewayV2: 'apigateway' };
+
+    assert.deepEqual([...types].filter((type) => !services.has(spokenOf[type] ?? type.toLowerCase())), []);
+    const open = policy.Statement.filter(({ Resource, Condition }) => Resource === '*' && !Condition).map(({ Sid }) => Sid);
+    assert.deepEqual(open, ['OfNoResource']);
+    assert.ok(!JSON.stringify(policy.Statement.map(({ Action }) => Action)).includes('*'));
+  });
 });
