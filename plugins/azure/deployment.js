@@ -3,7 +3,7 @@
 // A deployment to Azure: what belongs to it, and what can be asked of it.
 
 const path = require('node:path');
-const { ControlPlaneError, NothingDeployedError } = require('../lib/control-plane');
+const { ControlPlaneError } = require('../lib/control-plane');
 const { ARM, Arm, makePlane } = require('./arm');
 const { LOGS, callApi, logLines, messageBodies, runFunction } = require('./calls');
 const { TAG, code } = require('./code');
@@ -85,7 +85,7 @@ class AzureDeployment {
     const { site } = this.declaration.app;
     if (await site.read()) return site;
     const remedy = `npx sls deploy --cloud azure --stage ${this.service.provider.stage}`;
-    throw new NothingDeployedError(`No app ${this.names.site} stands in subscription ${this.subscriptionId}: ${remedy}.`);
+    throw new ControlPlaneError(`No app ${this.names.site} stands in subscription ${this.subscriptionId}: ${remedy}.`);
   }
 
   async #host() {

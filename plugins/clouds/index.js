@@ -8,7 +8,7 @@ const { AwsDeployment } = require('../aws/deployment');
 const { makeCall } = require('../lib/child-sls');
 const { listClouds } = require('../lib/cloud');
 const { CloudsDeployment, checkParams, chooseClouds, runForEach, tableOf } = require('../lib/clouds');
-const { ControlPlaneError, NothingDeployedError } = require('../lib/control-plane');
+const { ControlPlaneError } = require('../lib/control-plane');
 const { PEER_KEYS_FORM, normalizePeerKeys } = require('../lib/peer-keys');
 
 const CLOUD = { cloud: { usage: 'Cloud to work on: a folder of providers/ (default: aws)', type: 'string' } };
@@ -53,11 +53,6 @@ const COMMANDS = {
   },
 };
 
-const nothingAsNull = (error) => {
-  if (error instanceof NothingDeployedError) return null;
-  throw error;
-};
-
 module.exports = class Clouds {
   /**
    * @param {object} serverless
@@ -75,7 +70,7 @@ module.exports = class Clouds {
   }
 
   async address() {
-    const address = await this.#ofDeployment((deployment) => deployment.address().catch(nothingAsNull));
+    const address = await this.#ofDeployment((deployment) => deployment.address());
     if (this.options.json) return this.writeText(JSON.stringify(address));
     if (!address) this.refuse(`Nothing is deployed on ${this.cloud}, stage ${this.stage}.`);
     return this.writeText(`url: ${address.url}\norigins: ${address.origins.join(', ')}`);

@@ -23,9 +23,6 @@ class ControlPlaneError extends Error {
   }
 }
 
-/** What is asked about a deployment that does not stand. */
-class NothingDeployedError extends ControlPlaneError {}
-
 class ControlPlane {
   /**
    * @param {object} cloud
@@ -136,4 +133,4 @@ function parseJson(text) {
 
 const oneLine = (text) => text.replace(/\s+/g, ' ').trim().slice(0, 500);
 
-module.exports = { ControlPlane, ControlPlaneError, NothingDeployedError, waitFor };
+module.exports = { ControlPlane, ControlPlaneError, waitFor };
