@@ -9,6 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { adoptWhatStands } = require('../aws/adopt');
 const { AwsDeployment } = require('../aws/deployment');
+const { explainFailure } = require('../aws/failure');
 const { planService } = require('../aws/plan');
 const { chooseCloud, listClouds } = require('../lib/cloud');
 const { declareOptions, pythonArguments, renamePlan, takePositionals } = require('../lib/command-line');
@@ -117,6 +118,7 @@ module.exports = class Sluice {
         this.prepareLocalRun();
       },
       'deploy:plan:run': () => this.planAws(),
+      error: (error) => this.explain(error),
       'before:deploy:deploy': () => this.cloud === 'aws' && adoptWhatStands(this.serverless),
       'before:package:createDeploymentArtifacts': () => this.preparePackaging(),
       'after:package:finalize': () => this.tellSize(),
@@ -153,6 +155,11 @@ module.exports = class Sluice {
     if (!isRemove || !this.options.force || this.cloud !== 'aws') return;
     const params = '--param data_deletion_policy=Delete --param ledger_deletion_protection=false';
     this.refuse(`AWS knows no --force: deploy with "${params}", empty the bucket, and remove without it (docs/deploy/aws.md).`);
+  }
+
+  async explain(error) {
+    const isDeploy = this.serverless.processedInput.commands.join(' ') === 'deploy';
+    if (isDeploy && this.cloud === 'aws') await explainFailure(this.serverless, error);
   }
 
   /** Package, and let CloudFormation say what it would change. */

@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { withStaticNames } = require('../aws/adopt');
+const { reasonsOf } = require('../aws/failure');
 const { planStack, stepsOf, withDeployedCode } = require('../aws/plan');
 const { renamePlan } = require('../lib/command-line');
 const { describe } = require('../lib/converge');
@@ -128,6 +129,19 @@ test('deploy --plan becomes a command of its own, and nothing else does', () => 
   ];
 
   for (const [typed, expected] of cases) assert.equal(renamePlan(typed.split(' ')).join(' '), expected);
+});
+
+test('the reasons of a failure are those of the newest operation', () => {
+  const event = (OperationId, Timestamp, LogicalResourceId) => ({
+    ...{ OperationId, Timestamp, LogicalResourceId },
+    ...{ ValidationStatus: 'FAILED', ValidationStatusReason: 'It exists.' },
+  });
+  const stack = { OperationId: '2', Timestamp: '2026-11-25T04:00:00Z', OperationStatus: 'FAILED' };
+
+  const reasons = reasonsOf([event('1', '2026-11-25T01:00:00Z', 'Old'), stack, event('2', '2026-11-25T03:00:00Z', 'A'), event('2', '2026-11-25T03:00:01Z', 'B')]);
+
+  assert.deepEqual(reasons, ['A: It exists', 'B: It exists']);
+  assert.deepEqual(reasonsOf([]), []);
 });
 
 /** The plugin before a command on AWS. */

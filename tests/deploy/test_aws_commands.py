@@ -34,7 +34,7 @@ class Account:
         self.endpoint_url = endpoint_url
         self.reference = ""
 
-    def sls(self, *arguments: str, given: str = "") -> str:
+    def sls(self, *arguments: str, given: str = "", status: int = 0) -> str:
         """Run the framework with `given` as standard input; gives standard output and standard error."""
         done = subprocess.run(
             [str(ROOT / "node_modules/.bin/sls"), *arguments],
@@ -45,7 +45,7 @@ class Account:
             text=True,
             timeout=SLS_TIMEOUT_S,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def deploy(self, *more: str) -> str:
@@ -103,9 +103,15 @@ def plan_of_new(account: Account) -> str:
 
 
 @pytest.fixture(scope="module")
-def deployed(account: Account, plan_of_new: str) -> Account:
-    """The account with the deployed stack; all tests share it."""
-    account.client("s3").delete_bucket(Bucket=BUCKET)  # measured: the emulator plans to adopt one, and then refuses it
+def failed(account: Account, plan_of_new: str) -> str:
+    """What a deployment said that failed half-way: measured, the emulator plans to adopt a bucket, and then refuses."""
+    return account.sls("deploy", status=1)
+
+
+@pytest.fixture(scope="module")
+def deployed(account: Account, failed: str) -> Account:
+    """The account with the deployed stack, of what the failed deployment left; all tests share it."""
+    account.client("s3").delete_bucket(Bucket=BUCKET)
     account.sls("peer-keys", "--set", given=json.dumps(PEER_KEYS))
     account.deploy()
     return account
@@ -121,6 +127,11 @@ def test_plan_adopts_what_an_earlier_removal_kept(plan_of_new: str) -> None:
     """Bucket and ledger that stand under the template's names are taken into the stack, not created."""
     assert "would adopt AWS::S3::Bucket UploadBucket\n" in plan_of_new
     assert "would adopt AWS::DynamoDB::Table Ledger\n" in plan_of_new
+
+
+def test_failed_deployment_tells_the_reason(failed: str) -> None:
+    """CloudFormation's own message names neither the resource nor the reason; ours names both."""
+    assert f"UploadBucket: Resource of type 'AWS::S3::Bucket' with identifier '{BUCKET}' already exists." in failed
 
 
 def test_deployment_adopts_the_ledger(deployed: Account) -> None:
