@@ -22,6 +22,7 @@ from drills.failover import compare, html_report
 from drills.failover.aws_faults import AwsFaultError
 from drills.failover.deployed import Access, NotReadyError, deployed_scene, plan_lines, route_of
 from drills.failover.drill import run_drill, run_on_local_clouds
+from drills.failover.google_faults import GoogleFaultError
 from drills.failover.history import History, save_history
 from drills.failover.judge import judge
 from drills.failover.live_view import LiveView, Progress, is_live_terminal
@@ -42,6 +43,7 @@ _COULD_NOT_RUN = (
     AwsFaultError,
     CloudsDidNotStartError,
     CloudsUnknownError,
+    GoogleFaultError,
     NotReadyError,
     StartError,
     TimeoutError,
@@ -118,6 +120,7 @@ def _run_deployed(scenario: Scenario, options: argparse.Namespace) -> str:
         name_url=options.name_url,
         buckets=dict(options.bucket),
         aws_functions=options.aws_functions,
+        google_service=options.google_service,
     )
     try:
         known = find_clouds({}, path=str(options.peers))

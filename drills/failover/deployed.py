@@ -23,6 +23,7 @@ from drills.failover.clients import NameRoad
 from drills.failover.control_rows import CastVote, HeldRoute, SeenCloud
 from drills.failover.drill import WARM_UP
 from drills.failover.faults import describe_fault
+from drills.failover.google_faults import GoogleFaults
 from drills.failover.history import Row
 from drills.failover.name_client import NameClient
 from drills.failover.scenario import Road, Scenario, Target
@@ -52,12 +53,14 @@ class Access:
         name_url: That leads to the active cloud; "": the peers file's "dns", if it has that.
         buckets: Names by cloud, to put into straight.
         aws_functions: What the names of the functions begin with.
+        google_service: The Cloud Run service of `process`, as projects/P/locations/L/services/S.
     """
 
     peers_file: Path
     name_url: str = ""
     buckets: Mapping[str, str] = field(default_factory=dict)
     aws_functions: str = "sluice-dev"
+    google_service: str = ""
 
 
 def route_of(known: KnownClouds) -> Route:
@@ -83,11 +86,15 @@ def route_of(known: KnownClouds) -> Route:
 
 
 def deployed_scene(scenario: Scenario, known: KnownClouds, access: Access) -> Scene:
-    """What a drill needs. Asks nobody yet."""
+    """What a drill needs. Asks no cloud yet.
+
+    Raises:
+        AwsFaultError, GoogleFaultError: A fault cannot be made from here.
+    """
     clouds = scenario.clouds
     peers = {peer.cloud: peer for peer in connect_peers(known, clock_ms=clock_ms)}
     own_name = re.compile(rf"(?:{'|'.join([*Road, WARM_UP])})-{scenario.seed}-")
-    aws = AwsFaults(prefix=access.aws_functions) if scenario.faults else None
+    makers = {cloud: _fault_maker(cloud, access) for cloud in {each.cloud for each in scenario.faults}}
     return Scene(
         target=Target.DEPLOYED,
         urls={cloud: known.urls[cloud] for cloud in clouds},
@@ -101,8 +108,8 @@ def deployed_scene(scenario: Scenario, known: KnownClouds, access: Access) -> Sc
         },
         looks={cloud: partial(_look, peers[cloud]) for cloud in clouds},
         read_ledgers=lambda: {cloud: tuple(_rows(peers[cloud], own_name)) for cloud in clouds},
-        make_fault=lambda fault: _require(aws).made(fault),
-        plan_fault=lambda fault: _require(aws).plan(fault),
+        make_fault=lambda fault: makers[fault.cloud].made(fault),
+        plan_fault=lambda fault: makers[fault.cloud].plan(fault),
         pace=_PACE,
         what_is_real=dict.fromkeys(clouds, _REAL),
     )
@@ -144,10 +151,15 @@ def _skipped(scenario: Scenario, scene: Scene, access: Access) -> list[str]:
     return reasons
 
 
-def _require(faults: AwsFaults | None) -> AwsFaults:
-    if faults is None:
-        raise ValueError("the scenario has no faults")
-    return faults
+def _fault_maker(cloud: str, access: Access) -> AwsFaults | GoogleFaults:
+    """`drills.failover.targets` lets no other cloud come here."""
+    match cloud:
+        case "aws":
+            return AwsFaults(prefix=access.aws_functions)
+        case "gcp":
+            return GoogleFaults(service=access.google_service)
+        case _:
+            raise ValueError(f"no fault can be made at {cloud}")
 
 
 def _name_road(access: Access, clouds: Sequence[str]) -> MakeNameRoad | None:

@@ -1,6 +1,7 @@
 """The options of `python -m drills.failover`."""
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from drills.failover.compare import DEFAULT_WORSE_SHARE
 from drills.failover.scenario import CLOUDS, Target
 
+_GOOGLE_SERVICE = re.compile(r"projects/[\w.:-]+/locations/[\w-]+/services/[\w-]+", re.ASCII)
 _SHARE_MAX = 1000.0
 _ROUNDS_MAX_COUNT = 360
 
@@ -84,6 +86,13 @@ def _add_deployed(group: argparse._ArgumentGroup) -> None:
         help="what the names of the functions on AWS begin with: service and stage (default: %(default)s)",
     )
     group.add_argument(
+        "--google-service",
+        default="",
+        metavar="NAME",
+        help="the Cloud Run service of `process`: projects/P/locations/L/services/S",
+        type=_google_service,
+    )
+    group.add_argument(
         "--slower",
         type=_between(float, 0.1, 60),
         default=5.0,
@@ -97,6 +106,12 @@ def _bucket(text: str) -> tuple[str, str]:
     if cloud not in CLOUDS or not name:
         raise argparse.ArgumentTypeError(f"CLOUD=NAME with one of {', '.join(CLOUDS)}, not {text!r}")
     return cloud, name
+
+
+def _google_service(text: str) -> str:
+    if text and not _GOOGLE_SERVICE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"projects/P/locations/L/services/S, not {text!r}")
+    return text
 
 
 def _between(kind: Callable[[str], float], least: float, most: float) -> Callable[[str], float]:

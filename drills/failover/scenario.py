@@ -41,6 +41,7 @@ class FaultName(StrEnum):
     BAD_DEPLOY = "bad-deploy"  # every call of `process` raises
     CONCURRENCY_0 = "concurrency-0"  # `process` may not run: its reserved concurrency is 0 (AWS)
     PERMISSION_REVOKED = "permission-revoked"  # `process` may no longer use its ledger (a deployed AWS)
+    INVOKER_REVOKED = "invoker-revoked"  # nobody may call `process` (a deployed Google Cloud)
     WATCH_FROZEN = "watch-frozen"  # the cloud's watch stands still, and goes on later as if nothing had been
 
 

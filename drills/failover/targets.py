@@ -3,15 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from drills.failover import aws_faults
+from drills.failover import aws_faults, google_faults
 from drills.failover.scenario import Durations, FaultName, Scenario, Target, TimedAction, TimedFault
 from drills.failover.scenario_file import ScenarioError, read_scenario, scenario_paths
 
-AWS_ONLY = frozenset({FaultName.CONCURRENCY_0, FaultName.PERMISSION_REVOKED})
-_CAN_BE_MADE: Mapping[Target, frozenset[FaultName]] = {
-    Target.LOCAL: frozenset(FaultName) - {FaultName.PERMISSION_REVOKED},
-    Target.DEPLOYED: aws_faults.FAULTS,
-}
+_ON_DEPLOYED: Mapping[str, frozenset[FaultName]] = {"aws": aws_faults.FAULTS, "gcp": google_faults.FAULTS}
+_NOT_ON_LOCAL = frozenset({FaultName.PERMISSION_REVOKED, FaultName.INVOKER_REVOKED})
 # With a deployment's own waits: after twelve good looks and five minutes of cool-down the route goes back.
 _FAIL_BACK_S, _QUIET_S = 900.0, 300.0
 _GOALS_ANYWHERE = ("error_share", "failed_try_count")
@@ -82,15 +79,17 @@ def repeat(scenario: Scenario, *, count: int, pause_s: float) -> Scenario:
 
 
 def _impossible(scenario: Scenario, target: Target) -> list[str]:
-    """The faults that cannot be made, with the cloud where only that is the matter."""
-    possible = _CAN_BE_MADE[target]
-    found = [each.fault for each in scenario.faults if each.fault not in possible]
-    elsewhere = [
-        f"{each.fault} on {each.cloud}"
-        for each in scenario.faults
-        if each.cloud != "aws" and each.fault in possible and (each.fault in AWS_ONLY or target is Target.DEPLOYED)
-    ]
-    return list(dict.fromkeys([*map(str, found), *elsewhere]))
+    """The faults that cannot be made, each with its cloud."""
+    found = [f"{each.fault} on {each.cloud}" for each in scenario.faults if not _can_be_made(each, target)]
+    return list(dict.fromkeys(found))
+
+
+def _can_be_made(fault: TimedFault, target: Target) -> bool:
+    if target is Target.DEPLOYED:
+        return fault.fault in _ON_DEPLOYED.get(fault.cloud, frozenset())
+    if fault.fault is FaultName.CONCURRENCY_0:
+        return fault.cloud == "aws"
+    return fault.fault not in _NOT_ON_LOCAL
 
 
 def _slower_fault(fault: TimedFault, slower: float) -> TimedFault:

@@ -75,7 +75,7 @@ def test_fault_that_cannot_be_made(peers_file: Path, capsys: pytest.CaptureFixtu
     assert f"{name} needs " in line
     assert (
         "which cannot be made on deployed clouds; what can be played there: "
-        "concurrency-0, functions-dead, permission-revoked, planned-switch"
+        "concurrency-0, functions-dead, invoker-revoked, permission-revoked, planned-switch"
     ) in line
     assert why in line or name == "soak"
 

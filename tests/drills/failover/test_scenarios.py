@@ -40,7 +40,7 @@ def test_all_that_were_promised_are_there() -> None:
     """The list of docs/drills.md."""
     promised = (
         "cloud-outage functions-dead ledger-dead queue-dead hang slow throttled flapping partition bad-deploy "
-        "double-outage stale-controller planned-switch soak concurrency-0 permission-revoked"
+        "double-outage stale-controller planned-switch soak concurrency-0 permission-revoked invoker-revoked"
     )
     assert set(promised.split()) <= set(scenario_paths())
 
