@@ -18,19 +18,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from drills.failover import compare, html_report
-from drills.failover.aws_faults import AwsFaultError
 from drills.failover.deployed import Access, NotReadyError, deployed_scene, plan_lines, route_of
 from drills.failover.drill import run_drill, run_on_local_clouds
-from drills.failover.google_faults import GoogleFaultError
+from drills.failover.faults.aws import AwsFaultError
+from drills.failover.faults.google import GoogleFaultError
 from drills.failover.history import History, save_history
-from drills.failover.judge import judge
 from drills.failover.live_view import LiveView, Progress, is_live_terminal
 from drills.failover.options import parse_options
 from drills.failover.printing import Reporter, format_report, format_summary
+from drills.failover.report import compare, html_report
 from drills.failover.scenario import Scenario, Target
 from drills.failover.scenario_file import ScenarioError, find_scenario, read_scenario, scenario_paths
 from drills.failover.targets import fit_to_deployed, possible_names, repeat, require_possible
+from drills.failover.verdict.judge import judge
 from drills.running_clouds import PROJECT_FOLDER, CloudsDidNotStartError
 from drills.supervisor import StartError
 from drills.text_table import format_table

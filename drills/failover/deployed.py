@@ -16,20 +16,20 @@ from core.errors import StepError
 from core.record import to_fields
 from core.route import Route
 from core.votes import Vote
-from drills.failover.agreement import kept_fields
-from drills.failover.aws_faults import AwsFaults
-from drills.failover.bucket_clients import PutObject, lacking_credentials, put_into_deployed
-from drills.failover.clients import NameRoad
-from drills.failover.control_rows import CastVote, HeldRoute, SeenCloud
 from drills.failover.drill import WARM_UP
-from drills.failover.faults import describe_fault
-from drills.failover.google_faults import GoogleFaults
+from drills.failover.faults.aws import AwsFaults
+from drills.failover.faults.google import GoogleFaults
+from drills.failover.faults.local import describe_fault
 from drills.failover.history import Row
-from drills.failover.name_client import NameClient
+from drills.failover.load.bucket_clients import PutObject, lacking_credentials, put_into_deployed
+from drills.failover.load.clients import NameRoad
+from drills.failover.load.name_client import NameClient
+from drills.failover.load.sending import Client, Patience
+from drills.failover.load.url_road import UrlRoad
 from drills.failover.scenario import Road, Scenario, Target
 from drills.failover.scene import LookFailedError, MakeNameRoad, Pace, Scene
-from drills.failover.sending import Client, Patience
-from drills.failover.url_road import UrlRoad
+from drills.failover.verdict.agreement import kept_fields
+from drills.failover.verdict.control_rows import CastVote, HeldRoute, SeenCloud
 from handlers.failover.clouds import GATHER, KnownClouds, connect_peers
 from handlers.failover.view import View, look_at
 from handlers.peers.http_peer import HttpPeer

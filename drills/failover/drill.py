@@ -10,18 +10,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from drills.failover.agreement import open_count
-from drills.failover.clients import BucketRoad, ListRoad
-from drills.failover.execution_logs import count_executions
 from drills.failover.history import Event, History, Moments, Row, Sent
-from drills.failover.load import LoadGenerator
+from drills.failover.load.clients import BucketRoad, ListRoad
+from drills.failover.load.generator import LoadGenerator
+from drills.failover.load.sending import Client, File, Patience, send
 from drills.failover.moments import drain_began_at_ms, moments_of_route
 from drills.failover.observing import Observer
 from drills.failover.scenario import Load, Road, Scenario
 from drills.failover.scene import LookFailedError, Scene
-from drills.failover.sending import Client, File, Patience, send
 from drills.failover.surroundings import started
 from drills.failover.timeline import Timeline
+from drills.failover.verdict.agreement import open_count
+from drills.failover.verdict.execution_logs import count_executions
 from drills.waiting import wait_until
 
 WARM_UP = "warm-up"

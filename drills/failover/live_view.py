@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from drills.failover.history import Event, Sent
-from drills.failover.quantities import clock
+from drills.failover.report.quantities import clock
 from drills.text_table import shorten
 
 _WINDOW_COUNT = 30  # seconds that the little bars go back

@@ -36,7 +36,7 @@ def moments_of_route(
 
 
 def drain_began_at_ms(logs: Sequence[Path]) -> int:
-    """When a standby first began to drain a queue, by the lines that `drills.failover.draining` prints; 0: never."""
+    """When a standby first began to drain a queue, by the lines that faults.draining prints; 0: never."""
     turns = []
     for path in logs:
         lines = path.read_text().splitlines() if path.exists() else []

@@ -5,10 +5,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from drills.failover.control_rows import CastVote, HeldRoute
 from drills.failover.history import Event
-from drills.failover.http_client import NoAnswerError, ask
+from drills.failover.load.http_client import NoAnswerError, ask
 from drills.failover.scene import LookAtCloud, LookFailedError, Pace
+from drills.failover.verdict.control_rows import CastVote, HeldRoute
 
 _STATUS_TIMEOUT_S = 2.0
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from drills.failover.compare import DEFAULT_WORSE_SHARE
+from drills.failover.report.compare import DEFAULT_WORSE_SHARE
 from drills.failover.scenario import CLOUDS, Target
 
 _GOOGLE_SERVICE = re.compile(r"projects/[\w.:-]+/locations/[\w-]+/services/[\w-]+", re.ASCII)

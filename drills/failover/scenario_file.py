@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from drills.failover.figure_definitions import GOAL_IDS
 from drills.failover.scenario import (
     CLOUDS,
     ActionName,
@@ -21,6 +20,7 @@ from drills.failover.scenario import (
     TimedAction,
     TimedFault,
 )
+from drills.failover.verdict.figure_definitions import GOAL_IDS
 
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")

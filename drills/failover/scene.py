@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from drills.failover.bucket_clients import PutObject
-from drills.failover.clients import BucketRoad, ListRoad, PresignedRoad
-from drills.failover.control_rows import CastVote, HeldRoute
 from drills.failover.history import Row
+from drills.failover.load.bucket_clients import PutObject
+from drills.failover.load.clients import BucketRoad, ListRoad, PresignedRoad
+from drills.failover.load.sending import Client, Patience
 from drills.failover.scenario import Road, Target, TimedFault
-from drills.failover.sending import Client, Patience
+from drills.failover.verdict.control_rows import CastVote, HeldRoute
 
 LookAtCloud = Callable[[], tuple[HeldRoute | None, CastVote | None]]  # raises LookFailedError
 MakePut = Callable[[float], PutObject]  # with the time limit of a put, in seconds

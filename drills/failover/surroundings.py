@@ -13,10 +13,14 @@ from pathlib import Path
 
 from drills.among_others import Settings
 from drills.failover.addresses import addresses_for
-from drills.failover.agreement import read_ledgers
-from drills.failover.bucket_clients import PutObject, put_into
-from drills.failover.clients import NameRoad
-from drills.failover.control_rows import (
+from drills.failover.faults.local import made_fault
+from drills.failover.load.bucket_clients import PutObject, put_into
+from drills.failover.load.clients import NameRoad
+from drills.failover.load.name_client import NameClient
+from drills.failover.scenario import FaultName, Scenario, Target
+from drills.failover.scene import LookFailedError, Pace, Scene
+from drills.failover.verdict.agreement import read_ledgers
+from drills.failover.verdict.control_rows import (
     READ_ERRORS,
     CastVote,
     HeldRoute,
@@ -25,10 +29,6 @@ from drills.failover.control_rows import (
     read_vote,
     row_reader,
 )
-from drills.failover.faults import made_fault
-from drills.failover.name_client import NameClient
-from drills.failover.scenario import FaultName, Scenario, Target
-from drills.failover.scene import LookFailedError, Pace, Scene
 from drills.running_clouds import PROJECT_FOLDER, Waits
 from drills.supervisor import LOOPBACK, SupervisedProcess, answers_http, pick_free_port
 from drills.together import Together, running_together
@@ -140,7 +140,7 @@ def _drain(together: Together, cloud: str) -> SupervisedProcess:
     """Only this process holds that cloud's permissions beside its own functions."""
     options = ["--from", cloud, "--peers", str(together.peers_file), "--fail-count", str(FAIL_COUNT)]
     return _process(
-        ["drills.failover.draining", *options],
+        ["drills.failover.faults.draining", *options],
         name=f"drain-{cloud}",
         folder=together.peers_file.parent,
         environment=together.clouds[cloud].local.environment,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from drills.failover import aws_faults, google_faults
+from drills.failover.faults import aws as aws_faults
+from drills.failover.faults import google as google_faults
 from drills.failover.scenario import Durations, FaultName, Scenario, Target, TimedAction, TimedFault
 from drills.failover.scenario_file import ScenarioError, read_scenario, scenario_paths
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from core.errors import StepError
 from core.route import Route
-from drills.failover.faults import describe_fault
+from drills.failover.faults.local import describe_fault
 from drills.failover.history import Band
 from drills.failover.scenario import ActionName, Scenario, TimedAction, TimedFault
 from drills.failover.scene import Scene

@@ -6,7 +6,7 @@ The numbers are invented; they only have the shape of real ones. Nothing of the 
 import random
 from typing import Any
 
-from drills.failover.anchors import ANCHORS
+from drills.failover.verdict.anchors import ANCHORS
 
 START_AT_MS = 1_795_564_800_000
 LENGTH_S, FAULT_S, SWITCH_S, HEAL_S, BACK_S = 90, 20, 24, 55, 68

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from drills.aws.clients import CREDENTIALS, REGION
 from drills.aws.ministack import Ministack
-from drills.failover.aws_faults import POLICY_NAME, AwsFaultError, AwsFaults
+from drills.failover.faults.aws import POLICY_NAME, AwsFaultError, AwsFaults
 from drills.failover.scenario import FaultName, TimedFault
 
 STOPPED = TimedFault(at_s=0, fault=FaultName.CONCURRENCY_0, cloud="aws", for_s=30)

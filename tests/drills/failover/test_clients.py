@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from drills.failover.clients import BucketRoad, ListRoad, PresignedRoad
-from drills.failover.http_client import NoAnswerError, ask
-from drills.failover.load import LoadGenerator
+from drills.failover.load.clients import BucketRoad, ListRoad, PresignedRoad
+from drills.failover.load.generator import LoadGenerator
+from drills.failover.load.http_client import NoAnswerError, ask
+from drills.failover.load.sending import File, Patience, TryFailedError, send
 from drills.failover.scenario import Load, Road
-from drills.failover.sending import File, Patience, TryFailedError, send
 from drills.waiting import wait_until
 
 PATIENCE = Patience(copies=2, try_timeout_s=0.5, give_up_s=5, headers={"Authorization": "Bearer k"})

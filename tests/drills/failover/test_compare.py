@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from drills.failover import compare
-from drills.failover.compare import Change
+from drills.failover.report import compare
+from drills.failover.report.compare import Change
 from tests.drills.failover.sample_report import HOSTILE, failed_report, figure_of, sample_report
 
 DAY_MS = 86_400_000

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 from drill_histories import FAULT_MS, HEALED_MS, row_of, whole_history, with_rows
 
-from drills.failover.figure_definitions import DEFINITIONS
-from drills.failover.figures import compute_figures, percentile
 from drills.failover.history import History, Moments
-from drills.failover.judge import judge
-from drills.failover.series import latency, seconds
-from drills.failover.upload_check import check_uploads
+from drills.failover.verdict.figure_definitions import DEFINITIONS
+from drills.failover.verdict.figures import compute_figures, percentile
+from drills.failover.verdict.judge import judge
+from drills.failover.verdict.series import latency, seconds
+from drills.failover.verdict.upload_check import check_uploads
 
 
 def figures_of(history: History) -> dict[str, float | None]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from requests import Session
 
-from drills.failover.google_faults import GoogleFaultError, GoogleFaults
+from drills.failover.faults.google import GoogleFaultError, GoogleFaults
 from drills.failover.scenario import FaultName, TimedFault
 
 FAULT = TimedFault(at_s=0, fault=FaultName.INVOKER_REVOKED, cloud="gcp", for_s=30)

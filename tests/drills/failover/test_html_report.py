@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from drills.failover.anchors import ANCHORS, worst_dns_failover_s
-from drills.failover.html_report import report_html, write
-from drills.failover.markup import escape
-from drills.failover.quantities import quantity
+from drills.failover.report.html_report import report_html, write
+from drills.failover.report.markup import escape
+from drills.failover.report.quantities import quantity
+from drills.failover.verdict.anchors import ANCHORS, worst_dns_failover_s
 from tests.drills.failover.sample_report import HOSTILE, failed_report, figure_of, hostile_report, sample_report
 
 VOID = {"meta"}

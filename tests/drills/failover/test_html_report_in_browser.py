@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from drills.failover import compare
-from drills.failover.html_report import report_html
+from drills.failover.report import compare
+from drills.failover.report.html_report import report_html
 from tests.drills.failover.sample_report import failed_report, hostile_report, sample_report
 
 CHROMIUM = shutil.which("chromium")

@@ -9,7 +9,7 @@ import pytest
 from drill_histories import CLOUDS, FAULT_MS, row_of, sent_by_api, sent_to_bucket, whole_history, with_rows
 
 from drills.failover.history import Attempt, History, Moments, Sent, load_history, save_history
-from drills.failover.judge import judge
+from drills.failover.verdict.judge import judge
 
 BROKEN_BUILD = Path(__file__).with_name("broken_build.json")
 

@@ -10,11 +10,11 @@ from threading import Thread
 import pytest
 
 from drills.failover.addresses import addresses_for
-from drills.failover.control_rows import read_route, read_vote
-from drills.failover.execution_logs import count_executions
 from drills.failover.history import Band
 from drills.failover.moments import drain_began_at_ms, moments_of_route
 from drills.failover.scenario_file import find_scenario
+from drills.failover.verdict.control_rows import read_route, read_vote
+from drills.failover.verdict.execution_logs import count_executions
 from drills.supervisor import pick_free_port
 
 BAND = Band(cloud="aws", fault="outage", what="outage", from_at_ms=100, to_at_ms=200)

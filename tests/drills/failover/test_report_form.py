@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from drill_histories import whole_history
 
-from drills.failover.judge import judge
+from drills.failover.verdict.judge import judge
 
 NUMBER = (int, float)
 OR_NONE = (int, float, type(None))

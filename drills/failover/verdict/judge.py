@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from drills.failover.anchors import ANCHORS
-from drills.failover.figure_definitions import DEFINITIONS
-from drills.failover.figures import Figures, compute_figures
 from drills.failover.history import History
-from drills.failover.series import latency, seconds
-from drills.failover.upload_check import Checked, check_uploads
+from drills.failover.verdict.anchors import ANCHORS
+from drills.failover.verdict.figure_definitions import DEFINITIONS
+from drills.failover.verdict.figures import Figures, compute_figures
+from drills.failover.verdict.series import latency, seconds
+from drills.failover.verdict.upload_check import Checked, check_uploads
 
 REPORT_VERSION = 1
 WRONG_MAX_COUNT = 100

@@ -1,11 +1,11 @@
-"""Computes the figures that `drills.failover.figure_definitions` defines, from a history and the checked uploads."""
+"""Computes the figures that `figure_definitions` defines, from a history and the checked uploads."""
 
 import math
 from collections.abc import Mapping, Sequence
 
 from drills.failover.history import Attempt, History, Sent
 from drills.failover.scenario import FaultName, Road
-from drills.failover.upload_check import Checked
+from drills.failover.verdict.upload_check import Checked
 
 Figures = dict[str, float | None]
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drills.failover.bucket_clients import PUT_ERRORS, PutObject
-from drills.failover.http_client import NoAnswerError, ask
-from drills.failover.name_client import NameClient
-from drills.failover.sending import File, Patience, TryFailedError
+from drills.failover.load.bucket_clients import PUT_ERRORS, PutObject
+from drills.failover.load.http_client import NoAnswerError, ask
+from drills.failover.load.name_client import NameClient
+from drills.failover.load.sending import File, Patience, TryFailedError
 
 _AVOID_S = 10.0
 

@@ -1,8 +1,8 @@
 """The time line of a drill: requests per second of each cloud, errors, route, name and health, under the faults."""
 
-from drills.failover.markup import Html, join, scrolling, table, tag
-from drills.failover.plot_data import NOT_SUSPECTED, PlotData, Span
-from drills.failover.plot_parts import (
+from drills.failover.report.markup import Html, join, scrolling, table, tag
+from drills.failover.report.plot_data import NOT_SUSPECTED, PlotData, Span
+from drills.failover.report.plot_parts import (
     LANE_HEIGHT,
     SERIES_COUNT,
     Panel,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from drills.failover.history import Sent
+from drills.failover.load.sending import Client, File, Patience, send
 from drills.failover.scenario import Load, Road
-from drills.failover.sending import Client, File, Patience, send
 
 _AT_ONCE_COUNT = 48  # for each road; with all of them waiting, files are sent later than planned
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 from pathlib import Path
 
-from drills.failover.markup import Html, join, tag
+from drills.failover.report.markup import Html, join, tag
 
 _STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from drills.failover.figures import percentile
 from drills.failover.history import History, Sent
+from drills.failover.verdict.figures import percentile
 
 
 def seconds(history: History) -> list[dict[str, Any]]:

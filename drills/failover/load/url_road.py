@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from drills.failover.clients import post_file, receipt_id
-from drills.failover.http_client import NoAnswerError, ask
-from drills.failover.sending import File, Patience, TryFailedError
+from drills.failover.load.clients import post_file, receipt_id
+from drills.failover.load.http_client import NoAnswerError, ask
+from drills.failover.load.sending import File, Patience, TryFailedError
 
 
 class UrlRoad:

@@ -1,6 +1,6 @@
 """Stands by to work off one cloud's queue, as the scheduled function of a standby would: looks, and drains if it must.
 
-    python -m drills.failover.draining --from aws --peers FILE      with that cloud's settings in the environment
+    python -m drills.failover.faults.draining --from aws --peers FILE      with that cloud's settings in the environment
 
 A line of JSON for each turn goes to standard output. It runs until a signal comes.
 """
@@ -67,7 +67,7 @@ def _tell(fields: dict[str, object]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m drills.failover.draining")
+    parser = argparse.ArgumentParser(prog="python -m drills.failover.faults.draining")
     parser.add_argument("--from", dest="source", required=True)
     parser.add_argument("--peers", required=True)
     parser.add_argument("--fail-count", type=int, default=2)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from drills.failover.latency_plot import latency_plot, latency_table
-from drills.failover.markup import Html, escape, scrolling, table, tag
-from drills.failover.page import folded, note, page, section
-from drills.failover.plot_data import plot_data
-from drills.failover.quantities import clock, date_and_clock, quantity, verdict_of_goal
-from drills.failover.timeline_plot import timeline_plot, timeline_table
+from drills.failover.report.latency_plot import latency_plot, latency_table
+from drills.failover.report.markup import Html, escape, scrolling, table, tag
+from drills.failover.report.page import folded, note, page, section
+from drills.failover.report.plot_data import plot_data
+from drills.failover.report.quantities import clock, date_and_clock, quantity, verdict_of_goal
+from drills.failover.report.timeline_plot import timeline_plot, timeline_table
 
 REPORT_VERSION = 1
 _EVENTS_OPEN_MAX_COUNT = 40

@@ -2,9 +2,9 @@
 
 import math
 
-from drills.failover.markup import Html, scrolling, table, tag
-from drills.failover.plot_data import Latency, PlotData
-from drills.failover.plot_parts import LEFT, Panel, drawing, fault_lanes, text, time_axis, value_axis, x
+from drills.failover.report.markup import Html, scrolling, table, tag
+from drills.failover.report.plot_data import Latency, PlotData
+from drills.failover.report.plot_parts import LEFT, Panel, drawing, fault_lanes, text, time_axis, value_axis, x
 
 _HEIGHT, _GAP = 96.0, 26.0
 

@@ -1,6 +1,6 @@
 """Reports of one scenario side by side: what got better, what got worse, and whether that is still allowed.
 
-from drills.failover import compare
+from drills.failover.report import compare
 status = compare.main([Path("monday/report.json"), Path("today/report.json")], worse_share=0.2)
 """
 
@@ -12,11 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TextIO
 
-from drills.failover.html_report import REPORT_VERSION, is_passed
-from drills.failover.markup import Html, tag
-from drills.failover.markup import table as html_table
-from drills.failover.page import note, page, section
-from drills.failover.quantities import date_and_clock, quantity
+from drills.failover.report.html_report import REPORT_VERSION, is_passed
+from drills.failover.report.markup import Html, tag
+from drills.failover.report.markup import table as html_table
+from drills.failover.report.page import note, page, section
+from drills.failover.report.quantities import date_and_clock, quantity
 from drills.text_table import format_table, shorten
 
 DEFAULT_WORSE_SHARE = 0.5  # times on a shared machine vary by a third from run to run

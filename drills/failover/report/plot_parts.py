@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from drills.failover.markup import Html, tag
-from drills.failover.plot_data import PlotData, Span
+from drills.failover.report.markup import Html, tag
+from drills.failover.report.plot_data import PlotData, Span
 
 WIDTH = 760.0
 LEFT = 96.0

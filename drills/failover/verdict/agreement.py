@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drills.failover.history import Row, Sent
-from drills.failover.upload_check import check_uploads
+from drills.failover.verdict.upload_check import check_uploads
 from drills.together import Together
 
 _KEPT = (

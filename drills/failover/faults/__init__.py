@@ -1,0 +1,1 @@
+"""What a drill breaks, and how it is taken back."""

@@ -1,0 +1,1 @@
+"""The clients: they share nothing with the product but its public API."""

@@ -1,0 +1,1 @@
+"""What became of every file, and the figures: pure functions of what was seen."""
