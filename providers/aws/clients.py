@@ -84,6 +84,9 @@ def settings(service: str) -> "Config":
         max_pool_connections=_CONNECTION_COUNT,
         # Else URLs that are presigned in older regions have the signature of 2006, which covers no headers.
         signature_version="s3v4" if service == "s3" else None,
+        # Else presigned URLs lead to us-east-1 from everywhere. It redirects while a bucket is new ("Virtual hosting of
+        # buckets", S3 User Guide), and the signature does not cover the new host. IP addresses get paths all the same.
+        s3={"addressing_style": "virtual"} if service == "s3" else None,
     )
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -46,3 +47,23 @@ def test_settings_are_short_and_few(service: str) -> None:
     assert config.connect_timeout <= 5
     assert config.read_timeout <= 30
     assert clients.settings("sqs").read_timeout > 20
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("us-east-1", "uploads.s3.amazonaws.com"),
+        ("eu-west-1", "uploads.s3.eu-west-1.amazonaws.com"),
+        ("cn-north-1", "uploads.s3.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_presigned_urls_lead_to_the_region(monkeypatch: pytest.MonkeyPatch, region: str, host: str) -> None:
+    """A URL names the region's own host: a redirect to it would break the signature, which covers the host."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    monkeypatch.setattr(clients, "_clients", {})
+
+    url = clients.s3().generate_presigned_url("put_object", Params={"Bucket": "uploads", "Key": "k"})
+
+    assert urlsplit(url).netloc == host
