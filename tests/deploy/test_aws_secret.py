@@ -10,6 +10,7 @@ import pytest
 from core.errors import ProviderUnusableError
 from drills.aws.clients import CREDENTIALS, REGION
 from drills.aws.ministack import Ministack
+from handlers.secret import main
 from providers.aws.secret import Secret, SecretsManagerSecret
 
 
@@ -95,3 +96,18 @@ def test_secret_of_somebody_else_is_left_alone(client: Any, secret: SecretsManag
 def test_secret_is_not_shown() -> None:
     """A value does not stand in the object's text, which logs and tracebacks print."""
     assert "hush" not in repr(Secret(value="hush", version="1"))
+
+
+def test_refusal_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command that JavaScript runs says what AWS did not do, without a traceback, and fails."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nobody listens
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+
+    status = main(["read", "--cloud=aws", "--name=keys", "--stack=sluice-dev"])
+
+    assert status == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == "Error: AWS Secrets Manager get_secret_value of keys: EndpointConnectionError\n"
