@@ -2,12 +2,12 @@
 
 // `sls address`, `sls peer-keys`, and `sls clouds deploy|info|remove`, which run `sls` for one cloud after the other.
 
-const { readFileSync } = require('node:fs');
+const { readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { createInterface } = require('node:readline/promises');
 const { AwsDeployment } = require('../aws/deployment');
 const { makeCall } = require('../lib/child-sls');
 const { listClouds } = require('../lib/cloud');
-const { CloudsDeployment, checkParams, chooseClouds, runForEach, tableOf } = require('../lib/clouds');
+const { CloudsDeployment, checkParams, chooseClouds, gatherPeers, runForEach, tableOf } = require('../lib/clouds');
 const { ControlPlaneError } = require('../lib/control-plane');
 const { PEER_KEYS_FORM, normalizePeerKeys } = require('../lib/peer-keys');
 
@@ -39,6 +39,11 @@ const COMMANDS = {
         lifecycleEvents: ['run'],
         options: { ...ONLY, plan: { usage: 'Print what would change, and change nothing', type: 'boolean' } },
       },
+      peers: {
+        usage: "Write the file that operators' commands take with --peers; it holds the keys",
+        lifecycleEvents: ['run'],
+        options: { ...ONLY, to: { usage: 'Name of the file', type: 'string', required: true } },
+      },
       info: { usage: 'Show what is deployed', lifecycleEvents: ['run'], options: ONLY },
       remove: {
         usage: 'Remove the deployments',
@@ -65,6 +70,7 @@ module.exports = class Clouds {
       'peer-keys:run': () => this.peerKeys(),
       'clouds:deploy:run': () => this.deploy(),
       'clouds:info:run': async () => this.report(await this.forEach(['info'], 'told')),
+      'clouds:peers:run': () => this.writePeers(),
       'clouds:remove:run': () => this.remove(),
     };
   }
@@ -97,8 +103,7 @@ module.exports = class Clouds {
   }
 
   async #reference() {
-    const refer = (deployment) =>
-      deployment.referTo ? deployment.referTo(this.secretName) : this.#nameIfHeld(deployment);
+    const refer = (deployment) => deployment.referTo?.(this.secretName) ?? this.#nameIfHeld(deployment);
     return (await this.#ofDeployment(refer)) || this.refuse(`There are no peer keys on ${this.cloud}: "sls peer-keys --set" stores some.`);
   }
 
@@ -107,11 +112,17 @@ module.exports = class Clouds {
   }
 
   async deploy() {
-    const clouds = this.clouds;
     checkParams(this.options, (message) => this.refuse(message));
-    const { call, tell } = this;
-    const deployment = new CloudsDeployment({ clouds, call, tell, isPlan: this.options.plan });
-    this.report(await deployment.run());
+    const { call, clouds, tell } = this;
+    this.report(await new CloudsDeployment({ clouds, call, tell, isPlan: this.options.plan }).run());
+  }
+
+  /** For nobody else's eyes, from the first byte on. */
+  async writePeers() {
+    const gathered = await gatherPeers({ clouds: this.clouds, call: this.call, refuse: (message) => this.refuse(message) });
+    rmSync(this.options.to, { force: true });
+    writeFileSync(this.options.to, `${JSON.stringify(gathered, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+    this.tell(`${this.options.to}: ${Object.keys(gathered.peers).join(', ')}`);
   }
 
   async remove() {

@@ -64,6 +64,28 @@ async function runForEach({ clouds, argv, call, tell, result }) {
   return outcomes;
 }
 
+/**
+ * What operators' commands must know of clouds that are deployed: the contents of a peers file (docs/operations.md).
+ * @param {{clouds: string[], call: Call, refuse: (message: string) => never}} what
+ * @returns {Promise<{peers: Record<string, {url: string, origins: string[]}>, keys: object}>}  Clouds that stand nowhere are left out.
+ */
+async function gatherPeers({ clouds, call, refuse }) {
+  const ask = async (cloud, argv) => {
+    const { isDone, output, reason } = await call(cloud, argv, { isQuiet: true });
+    return isDone ? output.trim() : refuse(`${cloud}: ${reason}`);
+  };
+  const peers = {};
+  let keys = '';
+  for (const cloud of clouds) {
+    const address = JSON.parse(await ask(cloud, ['address', '--json']));
+    if (!address) continue;
+    peers[cloud] = address;
+    keys ||= normalizePeerKeys(await ask(cloud, ['peer-keys']));
+  }
+  if (!keys) refuse('No cloud that is deployed holds peer keys: "sls clouds deploy" makes them, for two clouds or more.');
+  return { peers, keys: JSON.parse(keys) };
+}
+
 const outcomeOf = (cloud, { isDone, reason }, result) => ({ cloud, result: isDone ? result : 'failed', reason: isDone ? '' : reason });
 
 /** Deploys clouds that know each other. */
@@ -217,4 +239,4 @@ function tableOf(outcomes) {
   return [row('cloud', 'result', 'reason'), ...outcomes.map(({ cloud, result, reason }) => row(cloud, result, reason))].join('\n');
 }
 
-module.exports = { CloudsDeployment, checkParams, chooseClouds, peerParams, reasonOf, runForEach, tableOf };
+module.exports = { CloudsDeployment, checkParams, chooseClouds, gatherPeers, peerParams, reasonOf, runForEach, tableOf };

@@ -1,10 +1,11 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
-const { makeProject, sls } = require('./project');
+const { ROOT, makeProject, sls } = require('./project');
 
 /** A provider whose cloud is a file: what is deployed, and a secret store. A cloud whose file says so fails. */
 const PLUGIN = `
@@ -95,6 +96,23 @@ describe('sls clouds', () => {
     assert.deepEqual(two.environment, { PEERS: '{"one":{"url":"https://one.example","origins":[]}}', ORDER: 'one,two', KEYS: keys });
     assert.equal(one[keys], two[keys]);
     assert.ok(!(stdout + stderr).includes(JSON.parse(one[keys]).keys.k1));
+  });
+
+  test('peers: the file is what operators’ commands read, and nobody else may', () => {
+    const { status, stdout, stderr } = clouds(project, 'peers', '--to', 'peers.json');
+
+    assert.equal(status, 0, stdout);
+    assert.equal(fs.statSync(path.join(project, 'peers.json')).mode & 0o777, 0o600);
+    assert.ok(!(stdout + stderr).includes(JSON.parse(stateOf(project, 'one')['sluice-dev-peer-keys']).keys.k1));
+    const code = `
+import sys
+from pathlib import Path
+from handlers.failover.clouds import find_clouds
+known = find_clouds({}, path=sys.argv[1], default=Path("none"))
+print(dict(known.urls), known.keys.current)
+`;
+    const read = spawnSync(path.join(ROOT, '.venv/bin/python'), ['-c', code, path.join(project, 'peers.json')], { cwd: ROOT, encoding: 'utf8' });
+    assert.equal(read.stdout, "{'one': 'https://one.example', 'two': 'https://two.example'} k1\n", read.stderr);
   });
 
   test('remove: it asks, unless --yes; then nothing is left', () => {

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { childArguments } = require('../lib/child-sls');
-const { CloudsDeployment, checkParams, chooseClouds, reasonOf, runForEach, tableOf } = require('../lib/clouds');
+const { CloudsDeployment, checkParams, chooseClouds, gatherPeers, reasonOf, runForEach, tableOf } = require('../lib/clouds');
 const { makePeerKeys, normalizePeerKeys } = require('../lib/peer-keys');
 
 const KEYS = JSON.stringify({ current: 'k1', keys: { k1: 'ab'.repeat(32) } });
@@ -181,6 +181,16 @@ test('a command for each goes on past a failure', async () => {
 
   assert.deepEqual(world.ran, ['aws: info', 'gcp: info']);
   assert.equal(tableOf(outcomes), 'cloud  result    reason\naws    failed    no info\ngcp    told');
+});
+
+test('a peers file has the clouds that stand, and their keys; a cloud that cannot be asked is no reason to leave it out', async () => {
+  const world = makeWorld({ gcp: {}, azure: { stands: true }, aws: { stands: true, keys: KEYS } });
+  const gather = (clouds) => gatherPeers({ clouds, call: world.call, refuse });
+
+  assert.deepEqual(await gather(['gcp', 'azure', 'aws']), { peers: { azure: addressOf('azure'), aws: addressOf('aws') }, keys: JSON.parse(KEYS) });
+  await assert.rejects(gather(['gcp', 'azure']), /No cloud that is deployed holds peer keys/);
+  world.state.gcp.fails = ['address --json'];
+  await assert.rejects(gather(['gcp', 'aws']), /^Error: gcp: no address --json$/);
 });
 
 test('the clouds are those of --only in its order, or all by preference', () => {
