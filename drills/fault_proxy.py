@@ -37,6 +37,10 @@ _BACKLOG = 256
 _STOP_TIMEOUT_S = 10.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 
+_STEPS_UNTIL_SERVED = (
+    4  # of the loop, from accepting a client; a task that is cancelled before its first step closes nothing
+)
+
 
 class FaultKind(StrEnum):
     """What goes wrong."""
@@ -113,8 +117,9 @@ class FaultProxy(Runs):
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name=f"proxy {self.name}", daemon=True)
         self._changed = asyncio.Event()
-        self._listeners: list[asyncio.Server] = []
+        self._listening: list[socket.socket] = []
         self._clients: set[asyncio.StreamWriter] = set()
+        self._taking: set[asyncio.Task[Any]] = set()
         self._serving: set[asyncio.Task[Any] | None] = set()
 
     @property
@@ -179,29 +184,44 @@ class FaultProxy(Runs):
         if fault.kind in (FaultKind.REFUSE, FaultKind.RESET) and fault.meets_all:
             self.fault_counts[fault.kind] += len(self._clients)
             self._reset_all()
-        if fault.kind is not FaultKind.REFUSE and not self._listeners:
+        if fault.kind is not FaultKind.REFUSE and not self._listening:
             await self._listen(self._holders)
 
     async def _hold_also(self, holder: socket.socket) -> None:
         self._holders.append(holder)
-        if self._listeners:  # else it refuses
+        if self._listening:  # else it refuses
             await self._listen([holder])
 
+    # By hand, since a server of asyncio's forgets whom it has just accepted when it is closed.
     async def _listen(self, holders: Sequence[socket.socket]) -> None:
-        def make_protocol() -> asyncio.StreamReaderProtocol:
-            return asyncio.StreamReaderProtocol(_ClientReader(limit=HEAD_MAX_BYTES), self._serve)
-
         for holder in holders:
             listener = _bound_socket(*holder.getsockname())
-            self._listeners.append(await self._loop.create_server(make_protocol, sock=listener, backlog=_BACKLOG))
+            listener.setblocking(False)
+            listener.listen(_BACKLOG)
+            self._listening.append(listener)
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(BlockingIOError, ConnectionError):  # it left at once
+            client, _ = listener.accept()
+            client.setblocking(False)
+            taking = self._loop.create_task(self._loop.connect_accepted_socket(self._make_protocol, client))
+            self._taking.add(taking)
+            taking.add_done_callback(self._taking.discard)
+
+    def _make_protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(_ClientReader(limit=HEAD_MAX_BYTES), self._serve)
 
     def _stop_listening(self) -> None:
-        for listener in self._listeners:
+        for listener in self._listening:
+            self._loop.remove_reader(listener)
             listener.close()
-        self._listeners = []
+        self._listening = []
 
     async def _end(self) -> None:
         self._stop_listening()
+        for _ in range(_STEPS_UNTIL_SERVED):
+            await asyncio.sleep(0)
         self._reset_all()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -367,3 +368,19 @@ def test_service_that_is_gone(proxy: FaultProxy, client: http.client.HTTPConnect
 
     assert proxy.lost_upstream_count == 1
     assert not proxy.fault_counts
+
+
+def test_clients_that_were_just_accepted_are_ended_too() -> None:
+    """Whoever stops a proxy while clients come leaves no connection open."""
+    for _ in range(20):
+        proxy = FaultProxy(upstream_port=9, service=Service.S3)
+        proxy.start()
+        clients = [socket.create_connection((LOOPBACK, proxy.port)) for _ in range(5)]
+
+        proxy.stop()
+
+        for client in clients:
+            client.settimeout(5)
+            with client, suppress(ConnectionResetError):
+                assert client.recv(1) == b""
+    gc.collect()  # an open one that nobody holds would be told now, and warnings are errors
