@@ -80,10 +80,12 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
 def _deploy(folder: Path, environment: dict[str, str]) -> str:
     """Run the command in a copy of the project; gives all that it printed."""
     project = make_project(folder, control_plane="")
+    own = {"PATH": f"{project.home}{os.pathsep}{os.environ['PATH']}", "HOME": str(project.home)}
+    polls = {"SLS_AWS_MONITORING_FREQUENCY": os.environ["SLS_AWS_MONITORING_FREQUENCY"]}
     done = subprocess.run(
         ["node", str(ROOT / "node_modules/osls/bin/serverless.js"), "clouds", "deploy", f"--only={','.join(ORDER)}"],
         cwd=project.folder,
-        env={"PATH": f"{project.home}{os.pathsep}{os.environ['PATH']}", "HOME": str(project.home), **environment},
+        env={**own, **polls, **environment},
         capture_output=True,
         text=True,
         timeout=DEPLOY_TIMEOUT_S,

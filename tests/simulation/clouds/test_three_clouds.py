@@ -13,7 +13,7 @@ from tests.simulation.clouds.short_schedules import STEPS, walk
 from tests.simulation.clouds.simulate import run_many
 from tests.simulation.clouds.world import World
 
-TIME_S = 45  # for seeded schedules; `make simulate` runs as many as it is told
+TIME_S = 25  # for seeded schedules; `make simulate` runs as many as it is told
 SEED_COUNT = 100_000
 
 
