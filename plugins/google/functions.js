@@ -10,6 +10,7 @@ const { sameParts } = require('./same');
 
 const FUNCTIONS = 'https://cloudfunctions.googleapis.com/v2/';
 const BUILD_WITHIN_MS = 1_200_000;
+const UNDER_WAY = ['DEPLOYING', 'DELETING'];
 const PACKAGE_LABEL = 'package'; // of the function: which code it was made of
 const PACKAGE_LABEL_CHARS = 40; // of the package's sha256; labels have 63 at most
 const ADDED_BY_GOOGLE = ['LOG_EXECUTION_ID']; // to the environment, by other tools of Google's
@@ -114,6 +115,7 @@ function functionOf(api, names, { name, declare, code, found }) {
       await read();
     },
     remove: async () => {
+      if (!(await settled(api, { title, read }))) return; // nothing else can be begun while something is under way
       const started = await api.ask('DELETE', `${FUNCTIONS}${fullName}`, { missing: null });
       if (started) await finish(started, 'Removing');
     },
@@ -124,9 +126,9 @@ function functionOf(api, names, { name, declare, code, found }) {
 async function settled(api, { title, read }) {
   const look = async () => {
     const live = await read();
-    return live?.state === 'DEPLOYING' ? undefined : live;
+    return UNDER_WAY.includes(live?.state) ? undefined : live;
   };
-  return waitFor(look, { what: `What an earlier deployment began with ${title}`, forMs: BUILD_WITHIN_MS, everyMs: api.everyMs });
+  return waitFor(look, { what: `What was begun earlier with ${title}`, forMs: BUILD_WITHIN_MS, everyMs: api.everyMs });
 }
 
 /**

@@ -7,6 +7,7 @@ from typing import Any
 from tests.deploy.google_control_plane import Refusal, Request
 from tests.deploy.google_services import NUMBER, PROJECT, GoogleServices, Thing, set_parts
 
+_UNDER_WAY = ("DEPLOYING", "DELETING")  # and nothing else can be begun meanwhile
 _BUILDER_ROLE = "roles/run.builder"
 _STORAGE_AGENT = f"service-{NUMBER}@gs-project-accounts.iam.gserviceaccount.com"
 _UPLOADS = "gcf-v2-uploads-123456789012.europe-west1.cloudfunctions.appspot.com"
@@ -17,7 +18,7 @@ class GoogleProject(GoogleServices):
 
     def __init__(self) -> None:
         super().__init__()
-        self._build_of: dict[str, str] = {}
+        self._under_way: dict[str, str] = {}  # the operation, by function
 
     def _storage_projects_serviceAccount_get(self, request: Request) -> Thing:
         self.policies.add_account(_STORAGE_AGENT)
@@ -79,9 +80,9 @@ class GoogleProject(GoogleServices):
 
     def _cloudfunctions_projects_locations_functions_get(self, request: Request) -> Thing:
         thing = self._find(request.name)
-        if thing["state"] == "DEPLOYING":  # builds go on, whoever waits for them
-            self._poll_operation(self._build_of[request.name])
-        return thing
+        if thing["state"] in _UNDER_WAY:  # it goes on, whoever waits for it
+            self._poll_operation(self._under_way[request.name])
+        return self._find(request.name)
 
     def _cloudfunctions_projects_locations_functions_generateUploadUrl(self, request: Request) -> Thing:
         name = f"{self._next()}.zip"
@@ -108,17 +109,25 @@ class GoogleProject(GoogleServices):
         return self._build(name, fails=fails)
 
     def _cloudfunctions_projects_locations_functions_patch(self, request: Request, *, fails: bool = False) -> Thing:
-        thing = self._find(request.name)
-        if thing["state"] == "DEPLOYING":
-            raise Refusal(409, "ABORTED", "unable to queue the operation")
+        thing = self._find_idle(request.name)
         set_parts(thing, request.query["updateMask"], request.body)
         return self._build(request.name, fails=fails)
 
     def _cloudfunctions_projects_locations_functions_delete(self, request: Request) -> Thing:
-        service = self._find(request.name)["serviceConfig"]["service"]
-        self.policies.by_name.pop(service, None)
-        operation = f"{request.name.rpartition('/functions/')[0]}/operations/{self._next()}"
-        return self._begin(operation, lambda: self._drop(request.name))
+        thing = self._find_idle(request.name)
+        self.policies.by_name.pop(thing["serviceConfig"]["service"], None)
+        thing["state"] = "DELETING"
+        return self._begin(self._new_operation(request.name), lambda: self._drop(request.name), poll_count=5)
+
+    def _find_idle(self, name: str) -> Thing:
+        thing = self._find(name)
+        if thing["state"] in _UNDER_WAY:
+            raise Refusal(409, "ABORTED", "unable to queue the operation")
+        return thing
+
+    def _new_operation(self, name: str) -> str:
+        self._under_way[name] = f"{name.rpartition('/functions/')[0]}/operations/{self._next()}"
+        return self._under_way[name]
 
     def _build(self, name: str, *, fails: bool) -> Thing:
         """A build; where it fails, what ran before goes on, whatever the function was told to be."""
@@ -131,8 +140,7 @@ class GoogleProject(GoogleServices):
             return thing
 
         thing["state"] = "DEPLOYING"
-        self._build_of[name] = f"{name.rpartition('/functions/')[0]}/operations/{self._next()}"
-        return self._begin(self._build_of[name], finish, error=error)
+        return self._begin(self._new_operation(name), finish, error=error)
 
     def _why_not(self, thing: Thing) -> str:
         """What of a function would make its build or its first start fail."""

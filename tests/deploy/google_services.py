@@ -88,8 +88,8 @@ class GoogleServices:
         self.policies.by_name.pop(name, None)
         return {}
 
-    def _begin(self, name: str, then: Callable[[], Any], *, error: str = "") -> Thing:
-        self._operations[name] = {"left": POLL_COUNT, "then": then, "error": error}
+    def _begin(self, name: str, then: Callable[[], Any], *, error: str = "", poll_count: int = POLL_COUNT) -> Thing:
+        self._operations[name] = {"left": poll_count, "then": then, "error": error}
         return {"name": name, "done": False}
 
     def _poll(self, request: Request) -> Thing:

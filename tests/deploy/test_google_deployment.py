@@ -253,6 +253,18 @@ def test_remove_with_force_leaves_nothing(standing: World) -> None:
     assert standing.roles(IN_PROJECT) == {"roles/run.builder": ["else"]}
 
 
+def test_a_removal_that_broke_off_is_taken_back(standing: World, deployed: tuple[World, str]) -> None:
+    """A deployment waits until a function that is still being deleted is gone, and makes it anew."""
+    standing.plane.faults = [Fault("cloudfunctions.projects.locations.functions.delete", "cut after", lasts=False)]
+    broken = standing.sls("remove")
+
+    done = standing.sls("deploy")
+
+    assert broken.returncode == 1
+    assert done.returncode == 0, done.stdout
+    assert standing.state() == deployed[0].state()
+
+
 def test_what_is_not_ours_is_left_alone(standing: World) -> None:
     """A bucket of our name without our labels stops the deployment, untouched."""
     standing.services.things[BUCKET]["labels"] = {"service": "other"}
