@@ -70,7 +70,8 @@ class Secrets {
     const filter = Object.entries(this.names.labels).map(([name, value]) => `labels.${name}=${value}`).join(' AND ');
     const url = `${SECRETS}${this.names.inProject}/secrets?pageSize=${PAGE_COUNT}&filter=${encodeURIComponent(filter)}`;
     const { secrets = [] } = (await this.api.find(url)) ?? {};
-    return secrets.map(({ name }) => ({
+    // Looked at again, because what is found is removed.
+    return secrets.filter(({ labels }) => sameParts(labels, this.names.labels)).map(({ name }) => ({
       title: `secret ${name.split('/').pop()}`,
       read: () => this.api.find(`${SECRETS}${name}`),
       remove: () => this.api.ask('DELETE', `${SECRETS}${name}`, { missing: null }),

@@ -92,12 +92,14 @@ def test_peer_keys_go_with_the_deployment(standing: World) -> None:
     for _ in range(2):
         standing.sls("peer-keys", "--set", text=peer_keys("1" * 64))
     versions = [name for name in standing.services.things if "/versions/" in name]
+    other = f"{IN_PROJECT}/secrets/other"
+    standing.services.things[other] = {"name": other, "labels": {"service": "sluice", "stage": "dev-2"}}
 
     done = standing.sls("remove")
 
     assert versions == [f"{IN_PROJECT}/secrets/sluice-dev-peer-keys/versions/1"]
     assert "removed secret sluice-dev-peer-keys\n" in done.stderr
-    assert standing.services.things == {}
+    assert standing.services.things.keys() == {other}  # of another stage
 
 
 def peer_keys(secret: str) -> str:
