@@ -39,7 +39,7 @@ async function callWithEvent(api, { uri, token, event }) {
  * @param {{path?: string, method?: string, headers?: object, body?: string}} event
  */
 async function callApi(api, uri, { path, method = 'GET', headers = {}, body }) {
-  if (typeof path !== 'string') {
+  if (typeof path !== 'string' || !path.startsWith('/')) { // else it could name another host, which would get the token
     throw new ControlPlaneError('The event of an HTTP function is {"path": "/v1/health"}, and "method", "headers", "body".');
   }
   const answer = await api.plane.ask(method, `${uri}${path}`, { headers, body, isAnonymous: true });

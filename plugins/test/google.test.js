@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
+const { callApi } = require('../google/calls');
 const { differences } = require('../google/functions');
 const { Names } = require('../google/names');
 const { withGrants } = require('../google/rights');
@@ -71,6 +72,12 @@ test('a function that is not well is made anew, although it stands as declared',
   for (const unwell of [{ state: 'FAILED' }, { stateMessages: [{ severity: 'ERROR', type: 'X', message: 'no' }] }]) {
     const parts = differences({ ...live, ...unwell }, declared);
     assert.ok(['state', 'buildConfig', 'serviceConfig.timeoutSeconds'].every((part) => parts.includes(part)), parts.join(', '));
+  }
+});
+
+test('a path cannot lead to another host, which would get the token', async () => {
+  for (const path of ['@other.example/', '.other.example/', undefined]) {
+    await assert.rejects(callApi({}, 'https://api.example', { path }), /The event of an HTTP function is/);
   }
 });
 
