@@ -6,11 +6,12 @@
 const { NEEDS, grantsTo, onBucket, onItself, onProject } = require('./access');
 const { functionBody, placesOf } = require('./function-body');
 const { HANDLERS, functionOf } = require('./functions');
+const { notificationOf } = require('./notification');
 const { accountOf, apisOf } = require('./project');
 const { INVOKER, PARKED, pushesOf, queuesOf } = require('./queues');
 const { rightsOn } = require('./rights');
 const { jobOf } = require('./schedule');
-const { bucketOf, databaseOf, notificationOf } = require('./storage');
+const { bucketOf, databaseOf } = require('./storage');
 
 const EVERYBODY = ['allUsers', 'allAuthenticatedUsers'];
 const BUILDER = 'build';

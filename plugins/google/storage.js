@@ -152,39 +152,4 @@ async function empty(api, url) {
   }
 }
 
-/**
- * What the bucket tells of its objects, and to which topic.
- * @param {import('./google-api').GoogleApi} api
- * @param {import('./names').Names} names
- * @param {string} topic
- * @returns {import('../lib/converge').Resource}
- */
-function notificationOf(api, names, topic) {
-  const url = `${STORAGE}/${names.bucket}/notificationConfigs`;
-  const declared = {
-    topic: `//pubsub.googleapis.com/${names.inProject}/topics/${topic}`,
-    payload_format: 'JSON_API_V1',
-    // In a bucket with versions a deletion without a version only archives. ("Pub/Sub notifications for Cloud Storage")
-    event_types: ['OBJECT_FINALIZE', 'OBJECT_DELETE', 'OBJECT_ARCHIVE'],
-  };
-  const create = () => api.ask('POST', url, { json: declared });
-  const remove = (live) => api.ask('DELETE', `${url}/${live.id}`, { missing: null });
-  return {
-    title: `notification of bucket ${names.bucket}`,
-    read: async () => {
-      const { items = [] } = (await api.find(url)) ?? {};
-      return items.find((one) => one.topic === declared.topic) ?? null;
-    },
-    differences: (live) => ['event_types', 'payload_format'].filter((part) => !sameSet(live[part], declared[part])),
-    create,
-    update: async (live) => {
-      await create(); // it cannot be changed; for a moment there are two, and events twice
-      await remove(live);
-    },
-    remove,
-  };
-}
-
-const sameSet = (one, other) => JSON.stringify([one].flat().sort()) === JSON.stringify([other].flat().sort());
-
-module.exports = { LEDGER, bucketOf, databaseOf, notificationOf };
+module.exports = { LEDGER, STORAGE, bucketOf, databaseOf };

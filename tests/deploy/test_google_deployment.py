@@ -265,6 +265,18 @@ def test_a_removal_that_broke_off_is_taken_back(standing: World, deployed: tuple
     assert standing.state() == deployed[0].state()
 
 
+def test_one_notification_is_left_of_two(standing: World) -> None:
+    """Two deployments at once may make two, which would tell everything twice."""
+    [(name, one)] = [(n, t) for n, t in standing.services.things.items() if n.startswith(f"{BUCKET}/")]
+    old = {**one, "id": "901", "event_types": ["OBJECT_FINALIZE"]}
+    standing.services.things |= {f"{BUCKET}/901": old, f"{BUCKET}/902": {**one, "id": "902"}}
+
+    done = standing.sls("deploy")
+
+    assert done.returncode == 0, done.stdout
+    assert [n for n in standing.services.things if n.startswith(f"{BUCKET}/")] == [name]
+
+
 def test_what_is_not_ours_is_left_alone(standing: World) -> None:
     """A bucket of our name without our labels stops the deployment, untouched."""
     standing.services.things[BUCKET]["labels"] = {"service": "other"}
