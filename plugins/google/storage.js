@@ -25,7 +25,11 @@ function databaseOf(api, names, { isProtected, mayDeleteData }) {
   const title = `database ${names.database}`;
   const name = `${names.inProject}/databases/${names.database}`;
   const deleteProtectionState = isProtected ? 'DELETE_PROTECTION_ENABLED' : 'DELETE_PROTECTION_DISABLED';
-  const read = () => api.find(`${FIRESTORE}${name}`);
+  const read = async () => {
+    const live = await api.find(`${FIRESTORE}${name}`);
+    if (live) requireLocation(title, live.locationId, names.region);
+    return live;
+  };
   const finish = (started, verb) => api.done(started, { at: FIRESTORE, what: `${verb} ${title}`, forMs: DATABASE_WITHIN_MS });
   const protect = async (state) => {
     const json = { name, deleteProtectionState: state };
@@ -34,10 +38,7 @@ function databaseOf(api, names, { isProtected, mayDeleteData }) {
   return {
     title,
     read,
-    differences: (live) => {
-      requireLocation(title, live.locationId, names.region);
-      return live.deleteProtectionState === deleteProtectionState ? [] : ['delete protection'];
-    },
+    differences: (live) => (live.deleteProtectionState === deleteProtectionState ? [] : ['delete protection']),
     create: async () => {
       const json = {
         type: 'FIRESTORE_NATIVE',
@@ -100,12 +101,10 @@ function bucketOf(api, names, { partDays, mayDeleteData }) {
     read: async () => {
       const live = await api.find(url);
       if (live && !sameParts(live.labels, names.labels)) refuseForeign(title, names.labels);
+      if (live) requireLocation(title, live.location?.toLowerCase(), names.region);
       return live;
     },
-    differences: (live) => {
-      requireLocation(title, live.location?.toLowerCase(), names.region);
-      return Object.keys(declared).filter((part) => !sameParts(live[part], declared[part]));
-    },
+    differences: (live) => Object.keys(declared).filter((part) => !sameParts(live[part], declared[part])),
     create: () => {
       const json = { name: names.bucket, location: names.region, ...declared };
       return api.ask('POST', `${STORAGE}?project=${names.project}`, { json });
@@ -122,10 +121,10 @@ function bucketOf(api, names, { partDays, mayDeleteData }) {
   };
 }
 
-/** A place cannot be changed; saying so is better than a deployment whose parts stand in two. */
+/** A place cannot be changed. Told to whoever reads: a deployment would stand in two, a removal would leave half of it. */
 function requireLocation(title, live, region) {
   if (live === region) return;
-  const remedy = `deploy to ${live}, or to another stage`;
+  const remedy = `set GOOGLE_CLOUD_REGION=${live}, or another stage`;
   throw new ControlPlaneError(`${title} stands in ${live}, and cannot move to ${region}: ${remedy}.`);
 }
 

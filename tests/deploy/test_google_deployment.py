@@ -277,6 +277,17 @@ def test_one_notification_is_left_of_two(standing: World) -> None:
     assert [n for n in standing.services.things if n.startswith(f"{BUCKET}/")] == [name]
 
 
+def test_another_region_is_refused_before_anything_is_removed(standing: World) -> None:
+    """A removal that looked for functions elsewhere would leave them behind, without their bucket."""
+    refused = standing.sls("remove", env={"GOOGLE_CLOUD_REGION": "us-central1"})
+
+    assert refused.returncode == 1
+    assert (
+        "stands in europe-west1, and cannot move to us-central1: set GOOGLE_CLOUD_REGION=europe-west1" in refused.stdout
+    )
+    assert standing.plane.changed == []
+
+
 def test_what_is_not_ours_is_left_alone(standing: World) -> None:
     """A bucket of our name without our labels stops the deployment, untouched."""
     standing.services.things[BUCKET]["labels"] = {"service": "other"}
