@@ -3,7 +3,7 @@
 // What the Cloud Functions API is told of a function.
 
 const { PACKAGE_LABEL } = require('./functions');
-const { LEDGER } = require('./storage');
+const { CONTROL, LEDGER } = require('./storage');
 
 const MAX_CONCURRENCY = 100;
 
@@ -40,7 +40,7 @@ function functionBody(names, { name, config, provider, target, builder, label, p
       maxInstanceRequestConcurrency: perInstance,
       environmentVariables: { ...places, ...variables({ ...provider.environment, ...config.environment }) },
       secretEnvironmentVariables: secrets,
-      ingressSettings: 'ALLOW_ALL', // Pub/Sub and Cloud Scheduler call from outside; who may call is IAM's business
+      ingressSettings: 'ALLOW_ALL', // `sls invoke` calls from outside; who may call is IAM's business
       serviceAccountEmail: names.account(name),
       allTrafficOnLatestRevision: true,
     },
@@ -60,7 +60,7 @@ function placesOf(names, { work, parked }) {
     SLUICE_BUCKET: names.bucket,
     SLUICE_LEDGER_DATABASE: names.database,
     SLUICE_LEDGER_COLLECTION: LEDGER,
-    SLUICE_CONTROL_COLLECTION: 'control',
+    SLUICE_CONTROL_COLLECTION: CONTROL,
     SLUICE_WORK_TOPIC: names.queue(work),
     SLUICE_WORK_SUBSCRIPTION: names.queue(work),
     SLUICE_PARKED_TOPIC: names.queue(parked),

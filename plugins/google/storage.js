@@ -10,6 +10,7 @@ const FIRESTORE = 'https://firestore.googleapis.com/v1/';
 const STORAGE = 'https://storage.googleapis.com/storage/v1/b';
 const DATABASE_WITHIN_MS = 600_000;
 const LEDGER = 'ledger'; // the collection of the records
+const CONTROL = 'control'; // of route, votes and places, which come again
 const OWN_PREFIX = '.sluice/'; // core/upload.py; probes and parts, and nobody's files
 const AFTER_OWN_PREFIX = '.sluice0'; // the next name that could not begin with it
 const DELETE_CONCURRENCY = 16;
@@ -35,6 +36,7 @@ function databaseOf(api, names, { isProtected, mayDeleteData }) {
     const json = { name, deleteProtectionState: state };
     await finish(await api.ask('PATCH', `${FIRESTORE}${name}?updateMask=deleteProtectionState`, { json }), 'Changing');
   };
+  const whyKept = async () => (mayDeleteData ? '' : whatItHolds(api, name));
   return {
     title,
     read,
@@ -57,16 +59,22 @@ function databaseOf(api, names, { isProtected, mayDeleteData }) {
       await waitFor(look, { what: `Making ${title}`, forMs: DATABASE_WITHIN_MS, everyMs: api.everyMs });
     },
     update: () => protect(deleteProtectionState),
-    remove: async (live) => {
+    remove: async (live, { force }) => {
+      const reason = force ? '' : await whyKept(); // asked again: until now functions wrote
+      if (reason) throw stays(title, reason);
       if (live.deleteProtectionState === 'DELETE_PROTECTION_ENABLED') await protect('DELETE_PROTECTION_DISABLED');
       await finish(await api.ask('DELETE', `${FIRESTORE}${name}`), 'Removing');
     },
-    whyKept: async () => {
-      if (mayDeleteData) return '';
-      const { documents } = await api.ask('GET', `${FIRESTORE}${name}/documents/${LEDGER}?pageSize=1`);
-      return documents?.length ? 'it holds records' : '';
-    },
+    whyKept,
   };
+}
+
+/** Nothing else says whose a database is, so that any collection that we did not make keeps it as well. */
+async function whatItHolds(api, name) {
+  const { collectionIds = [] } = await api.ask('POST', `${FIRESTORE}${name}/documents:listCollectionIds`, { json: {} });
+  const kept = collectionIds.filter((id) => id !== CONTROL);
+  if (kept.includes(LEDGER)) return 'it holds records';
+  return kept.length ? `it holds collections that are not this service's: ${kept.join(', ')}` : '';
 }
 
 /** By an earlier deployment that broke off while it was being made, or for some minutes by one that was removed. */
@@ -113,9 +121,12 @@ function bucketOf(api, names, { partDays, mayDeleteData }) {
       const json = Object.fromEntries(parts.map((part) => [part, declared[part]]));
       return api.ask('PATCH', url, { json });
     },
-    remove: async () => {
-      await empty(api, url);
-      await api.ask('DELETE', url);
+    remove: async (live, { force }) => {
+      // Files that came since `whyKept` are nobody's to delete: Google itself refuses to delete a bucket that has any.
+      await empty(api, url, force || mayDeleteData ? '' : OWN_PREFIX);
+      await api.ask('DELETE', url).catch((error) => {
+        throw error.status === 409 ? stays(title, 'it got files meanwhile') : error;
+      });
     },
     whyKept: async () => (!mayDeleteData && (await holdsFiles(api, url)) ? 'it holds files, or old versions of files' : ''),
   };
@@ -128,6 +139,9 @@ function requireLocation(title, live, region) {
   throw new ControlPlaneError(`${title} stands in ${live}, and cannot move to ${region}: ${remedy}.`);
 }
 
+const stays = (title, reason) =>
+  new ControlPlaneError(`${title} stays: ${reason}. Deploy again, or with --force it is removed all the same.`);
+
 async function holdsFiles(api, url) {
   for (const range of [`endOffset=${encodeURIComponent(OWN_PREFIX)}`, `startOffset=${encodeURIComponent(AFTER_OWN_PREFIX)}`]) {
     const { items } = await api.ask('GET', `${url}/o?versions=true&maxResults=1&${range}`);
@@ -136,10 +150,10 @@ async function holdsFiles(api, url) {
   return false;
 }
 
-/** Delete every version of every object. */
-async function empty(api, url) {
+/** Delete every version of every object whose name begins so. */
+async function empty(api, url, prefix) {
   for (;;) {
-    const { items = [] } = await api.ask('GET', `${url}/o?versions=true&maxResults=1000`);
+    const { items = [] } = await api.ask('GET', `${url}/o?versions=true&maxResults=1000&prefix=${encodeURIComponent(prefix)}`);
     if (!items.length) return;
     const remaining = [...items];
     const work = async () => {
@@ -151,4 +165,4 @@ async function empty(api, url) {
   }
 }
 
-module.exports = { LEDGER, STORAGE, bucketOf, databaseOf };
+module.exports = { CONTROL, LEDGER, STORAGE, bucketOf, databaseOf };

@@ -11,7 +11,7 @@
  * @property {() => Promise<void>} create
  * @property {(live: object) => string[]} [differences]  What differs from the declaration, by name; none without it.
  * @property {(live: object, names: string[]) => Promise<void>} [update]
- * @property {(live: object) => Promise<void>} [remove]  Without it, it goes with another resource, or stays.
+ * @property {(live: object, how: {force: boolean}) => Promise<void>} [remove]  Without it, it goes with another resource, or stays.
  * @property {(live: object) => Promise<string>} [whyKept]  Why it is removed with --force only: "it holds files"; '' if not.
  */
 
@@ -80,7 +80,7 @@ async function removeAll(resources, { force, tell, refuse }) {
   }
   if (reasons.length) refuse(`Nothing was removed. ${reasons.join('; ')}. With --force it is removed all the same.`);
   for (const { resource, live } of standing) {
-    await resource.remove(live);
+    await resource.remove(live, { force });
     tell(resource);
   }
   return standing.length;

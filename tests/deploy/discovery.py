@@ -28,6 +28,12 @@ _DOCUMENTS = (
     "serviceusage.v1beta1",
     "storage.v1",
 )
+# Its parameter's description names the root of a database, too, which its pattern leaves out.
+_ALSO_ROOT = {
+    "firestore.projects.databases.documents.listCollectionIds": (
+        "v1/projects/{projectsId}/databases/{databasesId}/documents:listCollectionIds"
+    )
+}
 _TYPES = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
 
 
@@ -128,7 +134,7 @@ def _methods_of(document: str) -> Iterator[Method]:
     text = (files("googleapiclient") / f"discovery_cache/documents/{document}.json").read_text()
     described = json.loads(text)
     for method in _walk(described):
-        flat = described["servicePath"] + method.get("flatPath", method["path"])
+        flat = described["servicePath"] + _ALSO_ROOT.get(method["id"], method.get("flatPath", method["path"]))
         yield Method(
             name=method["id"],
             host=urlsplit(described["rootUrl"]).netloc,

@@ -53,7 +53,8 @@ class GoogleProject(GoogleServices):
     def _storage_objects_list(self, request: Request) -> Thing:
         assert request.query["versions"] == "true"
         low, high = request.query.get("startOffset", ""), request.query.get("endOffset", "\uffff")
-        found = [one for one in self.objects if low <= one["name"] < high]
+        start = request.query.get("prefix", "")
+        found = [one for one in self.objects if low <= one["name"] < high and one["name"].startswith(start)]
         return {"kind": "storage#objects", "items": found[: int(request.query["maxResults"])]}
 
     def _storage_objects_delete(self, request: Request) -> None:

@@ -7,7 +7,7 @@ account.
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,8 +32,8 @@ class Fault:
     """What goes wrong when a method is called for the `nth` time, and from then on if it `lasts`.
 
     Attributes:
-        kind: "refused" (with `status` and `code`), "failed" (its operation), "cut after" (it was done), or "expired"
-            (the tokens that were given so far).
+        kind: "refused" (with `status` and `code`), "failed" (its operation), "cut after" (it was done), "expired"
+            (the tokens that were given so far), or "meanwhile" (it is done, but before that something else happens).
     """
 
     method: str
@@ -43,6 +43,7 @@ class Fault:
     status: int = 0
     code: str = ""
     seen: int = 0
+    happens: Callable[[], object] = dict
 
     def strikes(self, method: str) -> bool:
         if method != self.method:
@@ -100,7 +101,7 @@ class ControlPlaneServer:
     @property
     def changed(self) -> list[str]:
         """What was called that changes something."""
-        reading = ("get", "list", "batchGet", "getIamPolicy", "access", "listDocuments")
+        reading = ("get", "list", "batchGet", "getIamPolicy", "access", "listCollectionIds")
         return [name for name in self.asked if name.rpartition(".")[2] not in reading]
 
     @contextmanager
@@ -174,6 +175,10 @@ class ControlPlaneServer:
             case "cut after":
                 self.services.serve(request, host)
                 raise Cut
+            case "meanwhile":
+                assert fault is not None
+                fault.happens()
+                return self.services.serve(request, host)
             case "failed":
                 return self.services.serve(request, host, fails=True)
             case _:

@@ -24,6 +24,7 @@ class GoogleServices:
     Attributes:
         things: Everything that was made, by resource name; buckets as "b/NAME".
         objects: Of all buckets: name and generation.
+        collections: That hold documents, of all databases.
         entries: What was logged.
         called: Requests that functions got: function's host, path, body.
     """
@@ -32,7 +33,7 @@ class GoogleServices:
         self.things: dict[str, Thing] = {}
         self.policies = Policies()
         self.objects: list[dict[str, str]] = []
-        self.has_records = False
+        self.collections = {"control"}
         self.entries: list[Thing] = []
         self.called: list[tuple[str, str, bytes]] = []
         self.packages: dict[str, bytes] = {}
@@ -222,9 +223,8 @@ class GoogleServices:
             raise Refusal(400, "FAILED_PRECONDITION", "Deletion of the database is protected.")
         return self._begin(f"{request.name}/operations/{self._next()}", lambda: self._drop(request.name))
 
-    def _firestore_projects_databases_documents_listDocuments(self, request: Request) -> Thing:
-        assert request.query["pageSize"] == "1"
-        return {"documents": [{"name": f"{request.name}/one"}]} if self.has_records else {}
+    def _firestore_projects_databases_documents_listCollectionIds(self, request: Request) -> Thing:
+        return {"collectionIds": sorted(self.collections)} if self.collections else {}
 
     def _pubsub_get(self, request: Request) -> Thing:
         return self._find(request.name)

@@ -1,6 +1,6 @@
 """`sls deploy` and `sls remove` of Google Cloud, judged by Google's own descriptions of its APIs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -228,7 +228,7 @@ def test_deployments_that_break_off_are_finished_by_the_next(empty: World, deplo
 def test_remove_keeps_what_holds_anything(standing: World) -> None:
     """With a file in the bucket and a record in the database nothing is removed at all."""
     standing.services.objects.append({"name": "photo.png", "generation": "7"})
-    standing.services.has_records = True
+    standing.services.collections.add("ledger")
 
     refused = standing.sls("remove")
 
@@ -241,7 +241,7 @@ def test_remove_keeps_what_holds_anything(standing: World) -> None:
 def test_remove_with_force_leaves_nothing(standing: World) -> None:
     """All versions, the protected database, and our entries in the project's policy go; other people's stay."""
     standing.services.objects += [{"name": "a/ü", "generation": "7"}, {"name": "a/ü", "generation": "8"}]
-    standing.services.has_records = True
+    standing.services.collections.add("ledger")
     policy = standing.services.policies.by_name[IN_PROJECT]
     policy["bindings"][0]["members"].append("user:else@example.com")
 
@@ -251,6 +251,52 @@ def test_remove_with_force_leaves_nothing(standing: World) -> None:
     assert (standing.services.things, standing.services.objects) == ({}, [])
     assert standing.services.policies.by_name.keys() == {IN_PROJECT}
     assert standing.roles(IN_PROJECT) == {"roles/run.builder": ["else"]}
+
+
+def test_what_comes_during_the_removal_stays(standing: World) -> None:
+    """A file or a record that came after the first look is nobody's to delete without --force."""
+    services, late = standing.services, {"name": "late.png", "generation": "7"}
+    services.objects.append({"name": ".sluice/probe", "generation": "6"})
+    standing.plane.faults = [
+        meanwhile("pubsub.projects.subscriptions.delete", lambda: services.objects.append(late)),
+        meanwhile("storage.buckets.delete", lambda: services.collections.add("ledger"), nth=2),
+    ]
+
+    with_file = standing.sls("remove")
+    kept = list(services.objects)
+    services.objects.clear()
+    with_record = standing.sls("remove")
+
+    assert (with_file.returncode, with_record.returncode) == (1, 1)
+    assert "bucket sluice-dev-uploads-1c7cd944 stays: it got files meanwhile." in with_file.stdout
+    assert kept == [late]
+    assert "database sluice-dev stays: it holds records." in with_record.stdout
+    assert services.things[f"{IN_PROJECT}/databases/sluice-dev"]["deleteProtectionState"].endswith("_ENABLED")
+
+
+def meanwhile(method: str, happens: Callable[[], object], *, nth: int = 1) -> Fault:
+    return Fault(method, "meanwhile", nth=nth, lasts=False, happens=happens)
+
+
+def test_a_database_that_somebody_else_uses_stays(standing: World) -> None:
+    """It has no labels, so that collections which are not ours keep it as records do."""
+    standing.services.collections.add("customers")
+
+    refused = standing.sls("remove")
+
+    assert "database sluice-dev: it holds collections that are not this service's: customers" in refused.stdout
+    assert standing.plane.changed == []
+
+
+def test_another_region_is_refused_before_anything_is_removed(standing: World) -> None:
+    """A removal that looked for functions elsewhere would leave them behind, without their bucket."""
+    refused = standing.sls("remove", env={"GOOGLE_CLOUD_REGION": "us-central1"})
+
+    assert refused.returncode == 1
+    assert (
+        "stands in europe-west1, and cannot move to us-central1: set GOOGLE_CLOUD_REGION=europe-west1" in refused.stdout
+    )
+    assert standing.plane.changed == []
 
 
 def test_a_removal_that_broke_off_is_taken_back(standing: World, deployed: tuple[World, str]) -> None:
@@ -275,17 +321,6 @@ def test_one_notification_is_left_of_two(standing: World) -> None:
 
     assert done.returncode == 0, done.stdout
     assert [n for n in standing.services.things if n.startswith(f"{BUCKET}/")] == [name]
-
-
-def test_another_region_is_refused_before_anything_is_removed(standing: World) -> None:
-    """A removal that looked for functions elsewhere would leave them behind, without their bucket."""
-    refused = standing.sls("remove", env={"GOOGLE_CLOUD_REGION": "us-central1"})
-
-    assert refused.returncode == 1
-    assert (
-        "stands in europe-west1, and cannot move to us-central1: set GOOGLE_CLOUD_REGION=europe-west1" in refused.stdout
-    )
-    assert standing.plane.changed == []
 
 
 def test_what_is_not_ours_is_left_alone(standing: World) -> None:
