@@ -5,6 +5,7 @@
 //     bucket ──notification──> work ──push, with a token──> process
 //                                └── too many deliveries ──> parked, which an operator pulls <── parked by our own code
 
+const { ControlPlaneError } = require('../lib/control-plane');
 const { refuseForeign } = require('./google-api');
 const { sameParts } = require('./same');
 
@@ -35,8 +36,6 @@ function subscriptionOf(api, names, { subscription, topic, declare }) {
   const name = `${names.inProject}/subscriptions/${subscription}`;
   const topicName = `${names.inProject}/topics/${topic}`;
   const fields = () => ({ messageRetentionDuration: RETENTION, expirationPolicy: {}, ...declare() }); // {}: it never expires
-  const create = () => api.ask('PUT', `${PUBSUB}${name}`, { json: { topic: topicName, labels: names.labels, ...fields() } });
-  const remove = () => api.ask('DELETE', `${PUBSUB}${name}`, { missing: null });
   return {
     title: `subscription ${subscription}`,
     read: () => findOurs(api, names, `subscription ${subscription}`, name),
@@ -44,17 +43,20 @@ function subscriptionOf(api, names, { subscription, topic, declare }) {
       if (live.topic !== topicName) return ['topic'];
       return Object.entries(fields()).flatMap(([part, declared]) => (isSame(live[part], declared) ? [] : [part]));
     },
-    create,
+    create: () => api.ask('PUT', `${PUBSUB}${name}`, { json: { topic: topicName, labels: names.labels, ...fields() } }),
     update: async (live, parts) => {
-      if (parts.includes('topic')) {
-        await remove(); // its topic was deleted, and it cannot get another one
-        return create();
-      }
+      if (parts.includes('topic')) throw orphaned(subscription, live.topic);
       const json = { subscription: { name, ...fields() }, updateMask: parts.join(',') };
       return api.ask('PATCH', `${PUBSUB}${name}`, { json });
     },
-    remove,
+    remove: () => api.ask('DELETE', `${PUBSUB}${name}`, { missing: null }),
   };
+}
+
+/** It cannot get another topic, and what it holds would go with it. */
+function orphaned(subscription, topic) {
+  const remedy = `\`gcloud pubsub subscriptions delete ${subscription}\`, when nothing in it is needed, and deploy again`;
+  return new ControlPlaneError(`subscription ${subscription} has the topic ${topic}, and may hold messages: ${remedy}.`);
 }
 
 /** Where nothing is declared, nothing may stand: a policy without an end must not have one. */

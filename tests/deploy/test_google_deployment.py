@@ -323,6 +323,17 @@ def test_one_notification_is_left_of_two(standing: World) -> None:
     assert [n for n in standing.services.things if n.startswith(f"{BUCKET}/")] == [name]
 
 
+def test_messages_whose_topic_was_deleted_stay(standing: World) -> None:
+    """Pub/Sub keeps them in the subscription, which cannot get another topic: a deployment does not throw them away."""
+    standing.services.things[f"{IN_PROJECT}/subscriptions/sluice-dev-parked"]["topic"] = "_deleted-topic_"
+
+    refused = standing.sls("deploy")
+
+    assert refused.returncode == 1
+    assert "subscription sluice-dev-parked has the topic _deleted-topic_, and may hold messages: " in refused.stdout
+    assert standing.plane.changed == []
+
+
 def test_what_is_not_ours_is_left_alone(standing: World) -> None:
     """A bucket of our name without our labels stops the deployment, untouched."""
     standing.services.things[BUCKET]["labels"] = {"service": "other"}
