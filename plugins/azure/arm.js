@@ -69,10 +69,15 @@ class Arm {
 
   /** Create or replace it; gives what stands then. */
   async put(id, version, json) {
-    await this.#finish(await this.plane.ask('PUT', this.#url(id, version), { json }), id);
+    await this.write(id, version, json);
     const live = await this.#waitForEnd(id, version);
     if (['Failed', 'Canceled'].includes(live.properties?.provisioningState)) throw failureOf(id, {});
     return live;
+  }
+
+  /** Replace what has no GET, as an app's settings. */
+  async write(id, version, json) {
+    await this.#finish(await this.plane.ask('PUT', this.#url(id, version), { json }), id);
   }
 
   async patch(id, version, json) {

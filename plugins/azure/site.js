@@ -66,7 +66,8 @@ function app({ arm, group, region, tags, names }, { identity, provider, instance
 }
 
 /**
- * The app's settings. Those of other makers stay: Azure and its portal put their own beside ours.
+ * The app's settings. Those of other makers stay: Azure and its portal put their own beside ours. They are read by a POST, as there
+ * is no GET of them ("Web Apps - List Application Settings").
  * @param {import('./arm').Arm} arm
  * @param {{site: object, plain: () => Record<string, string>, referred: () => Promise<Record<string, string>>}} parts
  */
@@ -77,7 +78,7 @@ function appSettings(arm, { site, plain, referred }) {
   const stale = (live) => Object.keys(live).filter((name) => name.startsWith('SLUICE_') && !(name in declared()));
   const write = async (live) => {
     const kept = Object.entries(live).filter(([name]) => !stale(live).includes(name));
-    await arm.put(id, VERSION, { properties: { ...Object.fromEntries(kept), ...declared() } });
+    await arm.write(id, VERSION, { properties: { ...Object.fromEntries(kept), ...declared() } });
   };
   return {
     title: 'settings of the functions',

@@ -51,7 +51,7 @@ def answer(world: World, request: Request, fault: str) -> Answer:
         known = ", ".join(sorted(kind.versions))
         raise RefusedError(status=400, code="InvalidApiVersionParameter", message=f"known are {known}")
     match request.method:
-        case "GET":
+        case "GET" if not kind.settings_of_app:
             return _get(world, key)
         case "PUT":
             return _put(world, request, key, kind, is_doomed=fault == "failed")
