@@ -7,7 +7,7 @@ const { CONTAINER, LEDGER, PARKED, WORK, WORK_POISON } = require('./names');
 const PROBES = '.sluice/';
 const VERSION = { 'x-ms-version': '2024-11-04' };
 const TABLE = { 'x-ms-version': '2020-12-06', accept: 'application/json;odata=nometadata' };
-const LOOK_COUNT = 10; // blobs: the probe is one, and sorts before most names
+const PAGE_COUNT = 100; // blobs of one answer
 
 /** Without a role nobody sees; then only --force removes. */
 const UNSEEN = 'nobody can see what it holds: you have no data roles there (docs/deploy/azure.md)';
@@ -30,24 +30,42 @@ async function heldIn(plane, account) {
 async function list(plane, account) {
   const url = (service, path) => `https://${account}.${service}.core.windows.net/${path}`;
   const ask = (target, headers) => plane.ask('GET', target, { headers, missing: null });
-  const peek = (queue) => ask(url('queue', `${queue}/messages?peekonly=true`), VERSION);
-  const [files, records, work, poison, parked] = [
-    await ask(url('blob', `${CONTAINER}?restype=container&comp=list&maxresults=${LOOK_COUNT}`), VERSION),
-    await ask(url('table', `${LEDGER}()?$top=1`), TABLE),
-    await peek(WORK),
-    await peek(WORK_POISON),
-    await peek(PARKED),
+  const hasMessages = async (queue) => {
+    const found = await ask(url('queue', `${queue}?comp=metadata`), VERSION); // also those that are hidden until their next try
+    return Number(found?.answerHeaders.get('x-ms-approximate-messages-count')) > 0;
+  };
+  const held = [
+    [await hasFiles(ask, url('blob', CONTAINER)), `files (container ${CONTAINER})`],
+    [await hasRecords(ask, url('table', `${LEDGER}()`)), `records (table ${LEDGER})`],
+    [await hasMessages(WORK), `work (queue ${WORK})`],
+    [await hasMessages(WORK_POISON), `messages that the host gave up (queue ${WORK_POISON})`],
+    [await hasMessages(PARKED), `parked messages (queue ${PARKED})`],
   ];
-  const names = [...(files?.answerText ?? '').matchAll(/<Blob><Name[^>]*>(.*?)<\/Name>/gs)].map(([, name]) => name);
-  return [
-    ...(names.some((name) => !name.startsWith(PROBES)) ? [`files (container ${CONTAINER})`] : []),
-    ...(records?.value.length ? [`records (table ${LEDGER})`] : []),
-    ...(hasMessages(work) ? [`work (queue ${WORK})`] : []),
-    ...(hasMessages(poison) ? [`messages that the host gave up (queue ${WORK_POISON})`] : []),
-    ...(hasMessages(parked) ? [`parked messages (queue ${PARKED})`] : []),
-  ];
+  return held.filter(([isHeld]) => isHeld).map(([, what]) => what);
 }
 
-const hasMessages = (answer) => (answer?.answerText ?? '').includes('<QueueMessage>');
+/** A page may be empty although others follow ("Listing Blob storage resources"). */
+async function hasFiles(ask, container) {
+  for (let after = ''; ; ) {
+    const found = await ask(`${container}?restype=container&comp=list&maxresults=${PAGE_COUNT}${after}`, VERSION);
+    const text = found?.answerText ?? '';
+    const names = [...text.matchAll(/<Blob><Name[^>]*>(.*?)<\/Name>/gs)].map(([, name]) => name);
+    if (names.some((name) => !name.startsWith(PROBES))) return true;
+    const [, marker] = text.match(/<NextMarker>(.+?)<\/NextMarker>/) ?? [];
+    if (!marker) return false;
+    after = `&marker=${encodeURIComponent(marker)}`;
+  }
+}
+
+/** Here, too ("Query timeout and pagination", Table Storage). */
+async function hasRecords(ask, table) {
+  for (let after = ''; ; ) {
+    const found = await ask(`${table}?$top=1${after}`, TABLE);
+    if (found?.value.length) return true;
+    const next = (name) => encodeURIComponent(found?.answerHeaders.get(`x-ms-continuation-${name}`) ?? '');
+    if (!next('nextpartitionkey')) return false;
+    after = `&NextPartitionKey=${next('nextpartitionkey')}&NextRowKey=${next('nextrowkey')}`;
+  }
+}
 
 module.exports = { heldIn };

@@ -81,6 +81,36 @@ test('what nobody can see is kept', async (t) => {
   assert.match(await heldIn(plane, 'account'), /^nobody can see what it holds: you have no data roles there/);
 });
 
+const NO_FILES = [200, '<EnumerationResults><Blobs/><NextMarker/></EnumerationResults>'];
+const NO_RECORDS = [200, { value: [] }];
+const messages = (count) => [200, {}, { 'x-ms-approximate-messages-count': `${count}` }];
+
+test('an empty page is not the end: files and records of a later one are held, too', async (t) => {
+  const probeAlone = [200, '<Blobs><Blob><Name>.sluice/probe</Name></Blob></Blobs><NextMarker>2!88!x</NextMarker>'];
+  const later = [200, '<Blobs><Blob><Name>a.txt</Name></Blob></Blobs><NextMarker/>'];
+  const emptyPage = [200, { value: [] }, { 'x-ms-continuation-nextpartitionkey': '1!8!x', 'x-ms-continuation-nextrowkey': '1!4!y' }];
+  const pages = [[200, '<Blobs/><NextMarker>1!88!x</NextMarker>'], probeAlone, later, emptyPage, [200, { value: [{}] }]];
+  const { plane, asked } = await answering(t, [...pages, messages(0), messages(0), messages(0)]);
+
+  assert.equal(await heldIn(plane, 'a'), 'it holds files (container uploads), records (table ledger)');
+  assert.match(asked[2], /&marker=2!88!x$/);
+  assert.match(asked[4], /\$top=1&NextPartitionKey=1!8!x&NextRowKey=1!4!y$/);
+});
+
+test('messages that are hidden until their next try are held, too', async (t) => {
+  const { plane, asked } = await answering(t, [NO_FILES, NO_RECORDS, messages(2), messages(0), messages(1)]);
+
+  assert.equal(await heldIn(plane, 'a'), 'it holds work (queue work), parked messages (queue parked)');
+  assert.match(asked[2], /^GET \/a\.queue\.core\.windows\.net\/work\?comp=metadata$/); // counts them; peeking does not see them
+});
+
+test('nothing is held where there is the probe alone', async (t) => {
+  const probe = [200, '<Blobs><Blob><Name>.sluice/probe</Name></Blob></Blobs><NextMarker/>'];
+  const { plane } = await answering(t, [probe, NO_RECORDS, messages(0), messages(0), messages(0)]);
+
+  assert.equal(await heldIn(plane, 'a'), '');
+});
+
 test('names keep to the rules of each service, however long the stage is', () => {
   const rules = { site: /^[a-z](-?[a-z0-9]){1,31}$/, vault: /^[a-z](-?[a-z0-9]){2,23}$/, data: /^[a-z0-9]{3,24}$/, host: /^[a-z0-9]{3,24}$/ };
 

@@ -79,8 +79,9 @@ def _storage(world: World, request: Request, *, account: str, service: str) -> A
             listed = "".join(f"<Blob><Name>{name}</Name><Properties/></Blob>" for name in names)
             return 200, f"<EnumerationResults><Blobs>{listed}</Blobs><NextMarker/></EnumerationResults>", {}
         case "queue":
-            listed = "".join(f"<QueueMessage><MessageText>{name}</MessageText></QueueMessage>" for name in names)
-            return 200, f"<QueueMessagesList>{listed}</QueueMessagesList>", {}
+            if request.query.get("comp") != "metadata":
+                raise RefusedError(status=400, code="InvalidQueryParameterValue", message="only counts are known")
+            return 200, None, {"x-ms-approximate-messages-count": str(len(names))}
     return 200, {"value": [{"PartitionKey": name} for name in names[:1]]}, {}
 
 
