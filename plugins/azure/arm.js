@@ -58,13 +58,13 @@ class Arm {
   }
 
   /**
-   * What stands, or null. What is still being made is waited for.
+   * What stands, or null. What is still being made or removed is waited for.
    * @param {string} id  /subscriptions/…
    * @param {string} version  Of the API.
    */
   async read(id, version) {
     const live = await this.plane.find(this.#url(id, version));
-    return live && !this.#isEnded(live) ? this.#waitForEnd(id, version) : live;
+    return live && !this.#isEnded(live) ? this.#waitForEnd(id, version, { gone: null }) : live;
   }
 
   /** Create or replace it; gives what stands then. */
@@ -120,11 +120,12 @@ class Arm {
     return typeof state !== 'string' || ENDED.includes(state);
   }
 
-  /** What was made a moment ago may not be found yet. */
-  async #waitForEnd(id, version) {
+  /** What was made a moment ago may not be found yet: then it is looked for again, as `gone` is undefined. */
+  async #waitForEnd(id, version, { gone } = {}) {
     const look = async () => {
       const live = await this.plane.find(this.#url(id, version));
-      return live && this.#isEnded(live) ? live : undefined;
+      if (!live) return gone;
+      return this.#isEnded(live) ? live : undefined;
     };
     return waitFor(look, { what: nameOf(id), forMs: FOR_MS, everyMs: this.everyMs });
   }

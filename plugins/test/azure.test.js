@@ -37,6 +37,13 @@ test('what was made a moment ago, and is not found yet, is waited for', async (t
   assert.equal(asked[3], 'GET /management.azure.com/subscriptions/s/n?api-version=2025-01-01');
 });
 
+test('what is being removed is waited for, and then is not there', async (t) => {
+  const { arm, asked } = await answering(t, [[200, { properties: { provisioningState: 'Deleting' } }], [404, {}], [404, {}]]);
+
+  assert.equal(await arm.read('/subscriptions/s/n', '2025-01-01'), null);
+  assert.equal(asked.length, 2);
+});
+
 test('a link that leads elsewhere is not followed: it would be sent a token', async (t) => {
   for (const location of ['https://management.azure.com.example/x', 'https://evil.example/x', 'http://management.azure.com/x']) {
     const { arm, asked } = await answering(t, [[202, {}, { location }]]);
