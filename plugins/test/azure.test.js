@@ -44,6 +44,20 @@ test('what is being removed is waited for, and then is not there', async (t) => 
   assert.equal(asked.length, 2);
 });
 
+test('where a provider is not registered yet, nothing of it stands', async (t) => {
+  const error = { code: 'MissingSubscriptionRegistration', message: 'The subscription is not registered to use it' };
+  const { arm } = await answering(t, [[409, { error }]]);
+
+  assert.equal(await arm.read('/subscriptions/s/providers/Microsoft.KeyVault/locations/r/deletedVaults/v', '2023-07-01'), null);
+});
+
+test('what stands in another region is told, and not to wait', async (t) => {
+  const error = { code: 'InvalidResourceGroupLocation', message: 'The resource group g exists in location eastus' };
+  const { arm } = await answering(t, [[409, { error }]]);
+
+  await assert.rejects(arm.put('/subscriptions/s/resourceGroups/g', '2021-04-01', {}), /eastus\. It stands in another region: set AZURE_REGION/);
+});
+
 test('a link that leads elsewhere is not followed: it would be sent a token', async (t) => {
   for (const location of ['https://management.azure.com.example/x', 'https://evil.example/x', 'http://management.azure.com/x']) {
     const { arm, asked } = await answering(t, [[202, {}, { location }]]);
@@ -152,6 +166,11 @@ test('what Azure adds, and how it writes ids and regions, is no difference', () 
   };
 
   assert.deepEqual(differingPaths(declared, live), []);
+});
+
+test('an empty part that Azure leaves out is no difference, a missing value is one', () => {
+  assert.deepEqual(differingPaths({ properties: {} }, { name: 'work' }), []);
+  assert.deepEqual(differingPaths({ properties: { policy: { days: 7 } } }, { properties: {} }), ['policy.days']);
 });
 
 test('a difference is told with its place', () => {

@@ -118,6 +118,8 @@ def fill(body: dict[str, Any], before: dict[str, Any] | None) -> None:
         case "microsoft.storage/storageaccounts":
             services = ("blob", "queue", "table")
             properties["primaryEndpoints"] = {one: f"https://{name}.{one}.core.windows.net/" for one in services}
+        case "microsoft.storage/storageaccounts/queueservices/queues" if not properties:
+            del body["properties"]  # as Microsoft's example of QueueOperationPut has it
         case "microsoft.storage/storageaccounts/tableservices/tables":
             properties["tableName"] = name
 
