@@ -11,20 +11,23 @@ const FOR_MS = 15 * 60_000;
 /** Of provisioning; everything else is under way ("Track asynchronous Azure operations"). */
 const ENDED = ['Succeeded', 'Failed', 'Canceled'];
 
+const BUSY = 'Something else is changing it: deploy again when that is done.';
+
 /** Remedies by what an error's code contains. */
 const REMEDIES = [
   [/quota/i, 'Ask for a larger quota, or take another region (AZURE_REGION).'],
   [/^(AuthorizationPermissionMismatch|Forbidden)$/, 'Whoever deploys gets the roles; a new one takes up to ten minutes to be known: then try again.'],
   [/Authorization|Denied|Forbidden/, `${DOCUMENT} says which roles a deployment needs.`],
   [/AuthenticationFailed|InvalidAuthenticationToken|ExpiredAuthenticationToken/, 'Log in again: az login.'],
-  [/Conflict|AnotherOperationInProgress/, 'Something else is changing it: deploy again when that is done.'],
+  [/^InvalidResource(Group)?Location$/, 'It stands in another region: set AZURE_REGION to that one, or take another stage.'],
+  [/Conflict|AnotherOperationInProgress/, BUSY],
   [/AlreadyTaken|NotAvailable|AlreadyExists/, 'The name is taken, perhaps by what was removed a moment ago: try later, or take another stage.'],
 ];
 
 /** What to do about a refusal. */
 function remedyOf({ status, code }) {
   const [, remedy] = REMEDIES.find(([pattern]) => pattern.test(code)) ?? [];
-  return remedy ?? { 401: 'Log in again: az login.', 403: `${DOCUMENT} says which roles a deployment needs.`, 409: REMEDIES[4][1] }[status] ?? '';
+  return remedy ?? { 401: 'Log in again: az login.', 403: `${DOCUMENT} says which roles a deployment needs.`, 409: BUSY }[status] ?? '';
 }
 
 /** Code and message of an error of any of Azure's services. */
@@ -58,12 +61,15 @@ class Arm {
   }
 
   /**
-   * What stands, or null. What is still being made or removed is waited for.
+   * What stands, or null. What is still being made or removed is waited for. Where a provider is not registered, nothing stands.
    * @param {string} id  /subscriptions/…
    * @param {string} version  Of the API.
    */
   async read(id, version) {
-    const live = await this.plane.find(this.#url(id, version));
+    const live = await this.plane.find(this.#url(id, version)).catch((error) => {
+      if (error.code === 'MissingSubscriptionRegistration') return null;
+      throw error;
+    });
     return live && !this.#isEnded(live) ? this.#waitForEnd(id, version, { gone: null }) : live;
   }
 
