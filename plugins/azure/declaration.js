@@ -46,6 +46,11 @@ class Declaration {
     this.#who = await this.login.whoAmI();
   }
 
+  #idsInGroup() {
+    const { uploads, host, identity, vault: keys, monitoring: logs, events: { topic }, app: { plan, site } } = this;
+    return [uploads.account, host.account, identity, keys, ...logs.all, topic, plan, site].map(({ id }) => id);
+  }
+
   /** All that the app needs before it can run; roles early, as they take their time to be known. */
   surroundings() {
     const { scope, uploads, host, identity, vault: keys, monitoring: logs } = this;
@@ -53,7 +58,7 @@ class Declaration {
     const { topic } = this.events;
     return [
       registrations(scope),
-      resourceGroup(scope),
+      resourceGroup(scope, () => this.#idsInGroup()),
       ...uploads.all,
       keys,
       ...rolesOfDeployer(scope, { uploads, vault: keys, principal: () => ({ principalId, ...(principalType ? { principalType } : {}) }) }),

@@ -13,8 +13,11 @@ const NAMESPACES = [
   ...['Microsoft.KeyVault', 'Microsoft.Web', 'Microsoft.EventGrid'],
 ];
 
-/** What Application Insights makes on its own in our group ("Smart detection in Application Insights"). */
-const BY_AZURE = ['microsoft.insights/actiongroups', 'microsoft.alertsmanagement/smartdetectoralertrules'];
+/** What Application Insights makes on its own in our group ("Smart detection in Application Insights"), in lower case. */
+const byAzure = (insights) => [
+  'microsoft.insights/actiongroups/application insights smart detection',
+  `microsoft.alertsmanagement/smartdetectoralertrules/failure anomalies - ${insights}`.toLowerCase(),
+];
 
 /** Registers what is not: without it Azure refuses to create resources. Never undone, as others may use it. */
 function registrations({ arm, subscription }) {
@@ -31,12 +34,17 @@ function registrations({ arm, subscription }) {
   };
 }
 
-/** The resource group. It is removed when nothing is left in it that we did not make. */
-function resourceGroup({ arm, group, region, tags }) {
+/**
+ * The resource group. It is removed when nothing is left in it that we did not make.
+ * @param {object} scope
+ * @param {() => string[]} idsOfOurs  Of what is removed before it: Azure's listing goes on to name that for a while.
+ */
+function resourceGroup({ arm, group, region, tags, names }, idsOfOurs) {
   const resource = armResource(arm, { title: `resource group ${group.split('/').pop()}`, id: group, version: VERSION, body: { location: region }, tags });
   resource.remove = async () => {
+    const ours = [...idsOfOurs().map((id) => id.toLowerCase()), ...byAzure(names.insights).map((path) => `${group}/providers/${path}`.toLowerCase())];
     const left = await arm.list(`${group}/resources`, VERSION);
-    const foreign = left.filter(({ type }) => !BY_AZURE.includes(type.toLowerCase())).map(({ name, type }) => `${name} (${type})`);
+    const foreign = left.filter(({ id }) => !ours.includes(id.toLowerCase())).map(({ name, type }) => `${name} (${type})`);
     if (foreign.length) throw new ControlPlaneError(`${resource.title} stays, because it holds what is not ours: ${foreign.join(', ')}.`);
     await arm.remove(group, VERSION);
   };

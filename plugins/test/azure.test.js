@@ -7,6 +7,7 @@ const { test } = require('node:test');
 const { Arm, makePlane } = require('../azure/arm');
 const { differingPaths } = require('../azure/arm-resource');
 const { messageBodies } = require('../azure/calls');
+const { resourceGroup } = require('../azure/group');
 const { heldIn } = require('../azure/held-data');
 const { guidOf, namesOf } = require('../azure/names');
 const { environmentOf } = require('../azure/site');
@@ -94,6 +95,25 @@ test('a vault that must not be purged is left to its time', async (t) => {
   await vault(scope, {}).remove();
 
   assert.deepEqual(asked.map((line) => line.split(' ')[0]), ['DELETE', 'GET']);
+});
+
+test('a group goes with what Azure made and what is removed already, and stays with anything else', async (t) => {
+  const group = '/subscriptions/s/resourceGroups/g';
+  const at = (type, name) => ({ id: `${group}/providers/${type}/${name}`, type, name });
+  const site = at('Microsoft.Web/sites', 'ours');
+  const byAzure = [
+    at('microsoft.insights/actiongroups', 'Application Insights Smart Detection'),
+    at('microsoft.alertsmanagement/smartDetectorAlertRules', 'Failure Anomalies - logs'),
+  ];
+  const foreign = [at('microsoft.insights/actiongroups', 'on call'), at('Microsoft.Web/sites', 'theirs')];
+  const removal = async (value) => {
+    const { arm, asked } = await answering(t, [[200, { value }], [200, {}]]);
+    await resourceGroup({ arm, group, names: { insights: 'logs' } }, () => [site.id.toLowerCase()]).remove();
+    return asked[1];
+  };
+
+  assert.match(await removal([site, ...byAzure]), /^DELETE .*\/resourceGroups\/g\?/);
+  await assert.rejects(removal([site, ...byAzure, ...foreign]), /not ours: on call \(microsoft.insights\/actiongroups\), theirs \(Microsoft.Web\/sites\)\.$/);
 });
 
 test('what nobody can see is kept', async (t) => {

@@ -273,10 +273,10 @@ def _post(world: World, request: Request, key: str) -> Answer:
 
 
 def _in_group(world: World, group: str) -> list[dict[str, Any]]:
-    """The group's resources: what has a name of its own right below a provider."""
+    """The group's resources: what has a name of its own right below a provider; also what went a moment ago."""
     return [
         {name: found[name] for name in ("id", "name", "type", "location", "tags") if name in found}
-        for key, found in world.resources.items()
+        for key, found in (world.listed | world.resources).items()
         if key.startswith(f"{group}/providers/")
         and found["type"].count("/") == 1
         and "Authorization" not in found["type"]

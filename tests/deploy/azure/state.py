@@ -60,6 +60,7 @@ class World:
     doomed: set[str] = field(default_factory=set)  # ids of what will fail
     leaving: set[str] = field(default_factory=set)  # ids of what is being removed
     registered: set[str] = field(default_factory=set)
+    listed: dict[str, dict[str, Any]] = field(default_factory=dict)  # gone, but Azure goes on to list it in its group
     lingering: dict[str, dict[str, Any]] = field(default_factory=dict)  # removed, and not purged; vaults by name
     settings: dict[str, dict[str, str]] = field(default_factory=dict)  # of apps, by id
     secrets: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # versions by vault and name
@@ -100,7 +101,7 @@ class World:
         """It and all that is below it are gone."""
         for other in [other for other in self.resources if other == key or other.startswith(f"{key}/")]:
             self._linger(other)
-            del self.resources[other]
+            self.listed[other] = self.resources.pop(other)
             self.settings.pop(other, None)
 
     def _linger(self, key: str) -> None:
