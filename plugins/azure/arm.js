@@ -17,6 +17,8 @@ const BUSY = 'Something else is changing it: deploy again when that is done.';
 const REMEDIES = [
   [/quota/i, 'Ask for a larger quota, or take another region (AZURE_REGION).'],
   [/^(AuthorizationPermissionMismatch|Forbidden)$/, 'Whoever deploys gets the roles; a new one takes up to ten minutes to be known: then try again.'],
+  [/^ScopeLocked$/, 'A lock protects it: remove the lock first, if that is meant.'],
+  [/^RequestDisallowedByPolicy$/, 'A policy forbids it: ask whoever set it.'],
   [/Authorization|Denied|Forbidden/, `${DOCUMENT} says which roles a deployment needs.`],
   [/AuthenticationFailed|InvalidAuthenticationToken|ExpiredAuthenticationToken/, 'Log in again: az login.'],
   [/^InvalidResource(Group)?Location$/, 'It stands in another region: set AZURE_REGION to that one, or take another stage.'],

@@ -18,9 +18,10 @@ function vault({ arm, subscription, group, region, tags, names }, { tenantOf }) 
     body: () => bodyOf(region, tenantOf()),
     tags,
   });
-  const lingering = `${subscription}/providers/Microsoft.KeyVault/locations/${region}/deletedVaults/${names.vault}`;
+  const lingeringAt = (place) => `${subscription}/providers/Microsoft.KeyVault/locations/${place}/deletedVaults/${names.vault}`;
   const { read, differences, update } = resource;
   const remove = async () => {
+    const lingering = lingeringAt(resource.live?.location ?? region); // whoever removes may have another region set
     if (!resource.live?.isLingering) await arm.remove(resource.id, VERSION);
     const found = await arm.read(lingering, VERSION);
     const isProtected = found?.properties.purgeProtectionEnabled; // by somebody's policy: then only time ends it
@@ -29,8 +30,8 @@ function vault({ arm, subscription, group, region, tags, names }, { tenantOf }) 
   return Object.assign(resource, {
     async read() {
       if (await read()) return resource.live;
-      const found = await arm.read(lingering, VERSION);
-      resource.live = found ? { ...found, tags: found.properties.tags, isLingering: true } : null;
+      const found = await arm.read(lingeringAt(region), VERSION);
+      resource.live = found ? { ...found, location: region, tags: found.properties.tags, isLingering: true } : null;
       if (found) requireOurs(resource.live, `the removed ${resource.title}`, tags);
       return resource.live;
     },

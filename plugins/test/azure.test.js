@@ -97,6 +97,27 @@ test('a vault that must not be purged is left to its time', async (t) => {
   assert.deepEqual(asked.map((line) => line.split(' ')[0]), ['DELETE', 'GET']);
 });
 
+test('a vault is purged in the region where it stood', async (t) => {
+  const tags = { stage: 'dev' };
+  const { arm, asked } = await answering(t, [[200, { location: 'eastus', tags }], [200, {}], [200, { properties: {} }], [202, {}]]);
+  const scope = { arm, subscription: '/subscriptions/s', group: '/subscriptions/s/resourceGroups/g', region: 'westeurope', names: { vault: 'v' }, tags };
+  const resource = vault(scope, {});
+
+  await resource.read();
+  await resource.remove();
+
+  assert.match(asked[3], /^POST .*\/locations\/eastus\/deletedVaults\/v\/purge\?/);
+});
+
+test('what forbids a change is told as what it is', async (t) => {
+  const told = { ScopeLocked: /A lock protects it/, RequestDisallowedByPolicy: /A policy forbids it/ };
+
+  for (const [code, line] of Object.entries(told)) {
+    const { arm } = await answering(t, [[code === 'ScopeLocked' ? 409 : 403, { error: { code, message: 'no' } }]]);
+    await assert.rejects(arm.remove('/subscriptions/s/n', '2025-01-01'), line);
+  }
+});
+
 test('a group goes with what Azure made and what is removed already, and stays with anything else', async (t) => {
   const group = '/subscriptions/s/resourceGroups/g';
   const at = (type, name) => ({ id: `${group}/providers/${type}/${name}`, type, name });
