@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from handlers.peers.settings import read_peer_settings
+from handlers.settings import read_settings
+from providers.azure.account import read_account
 from tests.deploy.azure import judges
 from tests.deploy.azure.deployed import Deployed, changing
 from tests.deploy.azure.resource_manager import type_of
@@ -35,6 +38,9 @@ deployer   Storage Blob Data Contributor     storageaccounts/*data
 deployer   Storage Queue Data Contributor    storageaccounts/*data
 deployer   Storage Table Data Contributor    storageaccounts/*data
 """
+
+_PLACES = {"SLUICE_BUCKET": "containers", "SLUICE_LEDGER_TABLE": "tables", "SLUICE_CONTROL_TABLE": "tables"}
+_PLACES |= {"SLUICE_WORK_QUEUE": "queues", "SLUICE_PARKED_QUEUE": "queues"}
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +167,22 @@ def test_settings_are_references(deployed: Deployed) -> None:
     }
     assert "" not in settings.values()
     assert not [name for name, value in settings.items() if "AccountKey" in value or "SharedAccess" in value]
+
+
+def test_functions_understand_their_settings(deployed: Deployed) -> None:
+    """Our own code reads them without a complaint, and what they name stands."""
+    [settings] = deployed.azure.world.settings.values()
+    machine = {"IDENTITY_ENDPOINT": "http://127.0.0.1:1/token"}
+
+    account = read_account({**settings, **machine}, setting="SLUICE_STORAGE")
+    read, peers = read_settings(settings), read_peer_settings(settings)
+
+    assert (read.cloud, read.timeout_s, peers.order, peers.is_open) == ("azure", 60, ("azure",), False)
+    for name, kind in _PLACES.items():
+        assert deployed.one(f"/{account.name}/.*/{kind}/{settings[name]}")
+    code = "".join(path.read_text() for path in (*ROOT.glob("handlers/**/*.py"), *ROOT.glob("providers/azure/*.py")))
+    ours = {name for name in settings if name.startswith("SLUICE_") and "__" not in name}
+    assert {name for name in ours if f'"{name}"' not in code} == set()
 
 
 def test_changed_parameter_changes_one_thing(deployed: Deployed) -> None:
