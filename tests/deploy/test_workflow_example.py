@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-TEXT = (Path(__file__).parents[2] / "docs/examples/github-actions.yml").read_text()
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs/examples/github-actions.yml").read_text()
 LOGINS = ("aws-actions/configure-aws-credentials", "google-github-actions/auth", "azure/login")
 # By their inputs and variables, from the actions' own documentation.
 KEYS = ("aws-access-key-id", "aws-secret-access-key", "credentials_json", "creds", "client-secret")
@@ -49,6 +50,16 @@ def test_logs_in_to_each_cloud_before_it_deploys(job: dict[str, Any], login: str
     first = next(number for number, step in enumerate(steps) if "sls clouds" in step)
 
     assert at < first
+
+
+def test_tokens_for_azure_are_got_right_after_the_login(job: dict[str, Any]) -> None:
+    """The vault's, beside Resource Manager's: GitHub's own token has ended before the deployment comes to secrets."""
+    steps = [step.get("uses", step.get("run", "")) for step in job["steps"]]
+    [at] = [number for number, step in enumerate(steps) if step.startswith("azure/login@")]
+    vault = re.search("'(https://vault[^']+)'", (ROOT / "plugins/azure/deployment.js").read_text())
+
+    assert vault
+    assert f"get-access-token --resource {vault[1]} --output none" in steps[at + 1]
 
 
 def test_plans_and_deploys_the_same(job: dict[str, Any]) -> None:
