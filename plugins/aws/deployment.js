@@ -54,6 +54,11 @@ class AwsDeployment {
     return addressFromOutputs(await this.outputs(), this.provider.getRegion());
   }
 
+  /** SLUICE_ORDER of the functions that stand; '' where none do. */
+  async order() {
+    return (await this.outputs())?.Order ?? '';
+  }
+
   /** The functions' settings, and who asks. */
   async settings() {
     const outputs = (await this.outputs()) ?? this.refuse(`There is no stack "${this.stackName}": deploy it first.`);

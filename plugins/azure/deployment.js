@@ -11,7 +11,7 @@ const { connections, places, references } = require('./connections');
 const { Declaration } = require('./declaration');
 const { Login } = require('./login');
 const { namesOf } = require('./names');
-const { appSettings, environmentOf } = require('./site');
+const { appSettings, environmentOf, readSettings } = require('./site');
 const { Secrets } = require('./vault');
 
 const STORAGE = 'https://storage.azure.com';
@@ -114,6 +114,11 @@ class AzureDeployment {
     const live = await this.declaration.app.site.read();
     if (!live) return null;
     return { url: `https://${live.properties.defaultHostName}`, origins: [`https://${this.names.data}.blob.core.windows.net`] };
+  }
+
+  async order() {
+    const { site } = this.declaration.app;
+    return (await site.read()) ? ((await readSettings(this.arm, site)).SLUICE_ORDER ?? '') : '';
   }
 
   /** With the operator's own token, which lasts for an hour. */

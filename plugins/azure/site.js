@@ -85,12 +85,17 @@ function appSettings(arm, { site, plain, referred }) {
     async read() {
       if (!site.live) return null;
       references = await referred();
-      return (await arm.post(`${id}/list`, VERSION)).properties;
+      return readSettings(arm, site);
     },
     create: () => write({}),
     differences: (live) => [...Object.entries(declared()).filter(([name, value]) => live[name] !== value).map(([name]) => name), ...stale(live)],
     update: write,
   };
+}
+
+/** An app's settings as they stand; references to secrets are not followed ("Web Apps - List Application Settings", REST API). */
+async function readSettings(arm, site) {
+  return (await arm.post(`${site.id}/config/appsettings/list`, VERSION)).properties;
 }
 
 /**
@@ -112,4 +117,4 @@ function environmentOf({ provider, functions }) {
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== ''));
 }
 
-module.exports = { app, appSettings, environmentOf };
+module.exports = { app, appSettings, environmentOf, readSettings };

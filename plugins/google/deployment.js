@@ -70,6 +70,11 @@ class GoogleDeployment {
     return uri ? { url: uri, origins: [STORAGE_ORIGIN] } : null;
   }
 
+  /** Of the API, for all functions: they are told the same. */
+  async order() {
+    return (await this.#find(this.#apiName()))?.serviceConfig?.environmentVariables?.SLUICE_ORDER ?? '';
+  }
+
   /** Python asks with the operator's own credentials, as this does. */
   async settings() {
     return { SLUICE_LOCAL_DIR: '', ...this.declaration.places() };

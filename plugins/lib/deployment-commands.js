@@ -4,6 +4,7 @@
 
 const { readFileSync } = require('node:fs');
 const { converge, describe, plan, removeAll } = require('./converge');
+const { whyCutOff } = require('./cut-off');
 
 /**
  * What a provider plugin says of its deployments.
@@ -13,6 +14,7 @@ const { converge, describe, plan, removeAll } = require('./converge');
  * @property {() => Promise<import('./converge').Resource[]>} [leftovers]  What other commands made, and goes with the deployment.
  * @property {() => Promise<[string, string][]>} info  Lines for people: title and value.
  * @property {() => Promise<{url: string, origins: string[]} | null>} address  As SLUICE_PEERS has it; null: not deployed.
+ * @property {() => Promise<string>} order  SLUICE_ORDER of the functions that stand, '' where none do.
  * @property {() => Promise<Record<string, string>>} settings  Of the functions, for `--deployed`: where everything stands.
  * @property {(name: string, event: any) => Promise<any>} invoke  Call a function; gives its answer.
  * @property {(name: string, since: Date) => Promise<{at: string, text: string}[]>} logs  Of a function, the oldest first.
@@ -43,14 +45,15 @@ const LOGS_SINCE_DEFAULT = '10m';
 class DeploymentCommands {
   /**
    * @param {object} context
+   * @param {object} context.service  The framework's.
    * @param {() => Deployment} context.deployment  Made when it is needed: it may load slow clients.
    * @param {Record<string, any>} context.options
    * @param {object} context.log  The framework's.
    * @param {(text: string) => void} context.write  To standard output.
    * @param {(message: string) => never} context.refuse
    */
-  constructor({ deployment, options, log, write, refuse }) {
-    Object.assign(this, { deployment, options, log, write, refuse });
+  constructor({ service, deployment, options, log, write, refuse }) {
+    Object.assign(this, { service, deployment, options, log, write, refuse });
   }
 
   /** By the framework's words. */
@@ -67,14 +70,26 @@ class DeploymentCommands {
   }
 
   async deploy() {
-    const resources = await this.deployment().resources();
-    if (this.options.plan) return this.write(`${(await plan(resources)).map(describe).join('\n')}\n`);
-    await this.#converge(resources);
+    const reason = await this.#whyCutOff();
+    if (this.options.plan) return this.#plan(reason);
+    if (reason) this.refuse(reason);
+    await this.#converge(await this.deployment().resources());
     await this.info();
   }
 
+  async #plan(reason) {
+    const steps = await plan(await this.deployment().resources());
+    this.write(`${[...steps.map(describe), ...(reason ? [`warning: ${reason}`] : [])].join('\n')}\n`);
+  }
+
   async deployFunction() {
+    const reason = await this.#whyCutOff();
+    if (reason) this.refuse(reason);
     await this.#converge(await this.deployment().resourcesOfFunction(this.options.function));
+  }
+
+  #whyCutOff() {
+    return whyCutOff(this.service, () => this.deployment().order());
   }
 
   async #converge(resources) {

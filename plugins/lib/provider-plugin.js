@@ -36,6 +36,7 @@ function makeProviderPlugin({ name, title, schema, packageSettings, makeDeployme
       serverless.setProvider(name, this);
       serverless.configSchemaHandler.defineProvider(name, schema);
       const commands = new DeploymentCommands({
+        service: serverless.service,
         deployment: () => this.deployment,
         options,
         log,

@@ -14,6 +14,7 @@ const { planService } = require('../aws/plan');
 const { chooseCloud, listClouds } = require('../lib/cloud');
 const { declareOptions, pythonArguments, renamePlan, takePositionals } = require('../lib/command-line');
 const { describe } = require('../lib/converge');
+const { whyCutOff } = require('../lib/cut-off');
 const { localCloudsArguments, runUntilStopped } = require('../lib/local-clouds');
 const { CREDENTIALS, NO_ACCOUNT, localEnvironment, withoutReferences } = require('../lib/local-run');
 const { ASKING, OPERATOR_COMMANDS, declareCommands, operatorArguments, takeHandedOn } = require('../lib/operator-commands');
@@ -119,7 +120,7 @@ module.exports = class Sluice {
       },
       'deploy:plan:run': () => this.planAws(),
       error: (error) => this.explain(error),
-      'before:deploy:deploy': () => this.cloud === 'aws' && adoptWhatStands(this.serverless),
+      'before:deploy:deploy': () => this.cloud === 'aws' && this.prepareAws(),
       'before:package:createDeploymentArtifacts': () => this.preparePackaging(),
       'after:package:finalize': () => this.tellSize(),
       'before:deploy:function:packageFunction': () => this.preparePackaging(),
@@ -162,6 +163,20 @@ module.exports = class Sluice {
     if (isDeploy && this.cloud === 'aws') await explainFailure(this.serverless, error);
   }
 
+  /**
+   * Before the framework's own deployment to AWS. Its `deploy function` needs no such care: it sends no environment that refers to
+   * other resources (osls 4.3, lib/plugins/aws/deploy-function.js).
+   */
+  async prepareAws() {
+    const reason = await this.whyCutOffOnAws();
+    if (reason) this.refuse(reason);
+    await adoptWhatStands(this.serverless);
+  }
+
+  whyCutOffOnAws() {
+    return whyCutOff(this.serverless.service, () => new AwsDeployment(this.serverless, this.options).order());
+  }
+
   /** Package, and let CloudFormation say what it would change. */
   async planAws() {
     if (this.cloud !== 'aws') this.refuse('Write: sls deploy --plan');
@@ -169,7 +184,9 @@ module.exports = class Sluice {
     const name = this.serverless.getProvider('aws').naming.getStackName();
     try {
       await adoptWhatStands(this.serverless);
-      this.writeText((await planService(this.serverless)).map(describe).join('\n'));
+      const lines = (await planService(this.serverless)).map(describe);
+      const reason = await this.whyCutOffOnAws();
+      this.writeText([...lines, ...(reason ? [`warning: ${reason}`] : [])].join('\n'));
     } catch (error) {
       throw new this.serverless.classes.Error(`Cannot plan stack "${name}": ${error.message}`, 'SLUICE_NO_PLAN');
     }

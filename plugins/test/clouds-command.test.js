@@ -30,9 +30,11 @@ function makeDeployment({ classes, service, serviceDir }) {
   const differences = (found) => (isSame(found, service.provider.environment) ? [] : ['environment']);
   const remove = async () => fs.rmSync(file);
   return {
+    resourcesOfFunction: async () => [],
     resources: async () => [{ title: 'functions of ' + cloud, read: live, create, differences, update: create, remove }],
     info: async () => [['url', 'https://' + cloud + '.example']],
     address: async () => ((await live()) ? { url: 'https://' + cloud + '.example', origins: [] } : null),
+    order: async () => (await live())?.SLUICE_ORDER ?? '',
     readSecret: async (name) => read()[name] ?? '',
     writeSecret: async (name, value) => write({ [name]: value }),
   };
@@ -51,11 +53,11 @@ module.exports = class Fake extends Provider {
 
 const CONFIGURATION = `
 plugins: [./plugins/sluice, ./plugins/clouds, ./plugins/fake]
-params: { default: { peers: '', order: '', peer_keys_secret: '' } }
+params: { default: { peers: '', order: '', alone: false, peer_keys_secret: '' } }
 provider:
   name: fake
   stage: \${opt:stage, 'dev'}
-  environment: { PEERS: '\${param:peers}', ORDER: '\${param:order}', KEYS: '\${param:peer_keys_secret}' }
+  environment: { SLUICE_PEERS: '\${param:peers}', SLUICE_ORDER: '\${param:order}', KEYS: '\${param:peer_keys_secret}' }
 functions: {}
 `;
 
@@ -69,6 +71,11 @@ function makeClouds() {
 }
 
 const stateOf = (project, cloud) => JSON.parse(fs.readFileSync(path.join(project, `${cloud}.json`), 'utf8'));
+/** The environment of a cloud with one other, by which both hold these keys. */
+const among = (other, KEYS) => {
+  const SLUICE_PEERS = JSON.stringify({ [other]: { url: `https://${other}.example`, origins: [] } });
+  return { SLUICE_PEERS, SLUICE_ORDER: 'one,two', KEYS };
+};
 const clouds = (project, ...argv) => sls(project, ['clouds', ...argv, '--only', 'one,two']);
 
 describe('sls clouds', () => {
@@ -81,7 +88,7 @@ describe('sls clouds', () => {
 
     assert.equal(status, 1);
     assert.match(stdout, /cloud {2}result {4}reason\none {4}deployed\ntwo {4}failed {4}The quota is used up\./);
-    assert.deepEqual(stateOf(project, 'one').environment, { PEERS: '', ORDER: '', KEYS: '' });
+    assert.deepEqual(stateOf(project, 'one').environment, { SLUICE_PEERS: '', SLUICE_ORDER: '', KEYS: '' });
   });
 
   test('deploy again: once it is mended, both know each other and hold the same keys, which nobody printed', () => {
@@ -92,10 +99,34 @@ describe('sls clouds', () => {
     assert.equal(status, 0, stdout + stderr);
     const [one, two] = ['one', 'two'].map((cloud) => stateOf(project, cloud));
     const keys = 'sluice-dev-peer-keys';
-    assert.deepEqual(one.environment, { PEERS: '{"two":{"url":"https://two.example","origins":[]}}', ORDER: 'one,two', KEYS: keys });
-    assert.deepEqual(two.environment, { PEERS: '{"one":{"url":"https://one.example","origins":[]}}', ORDER: 'one,two', KEYS: keys });
+    assert.deepEqual([one.environment, two.environment], [among('two', keys), among('one', keys)]);
     assert.equal(one[keys], two[keys]);
     assert.ok(!(stdout + stderr).includes(JSON.parse(one[keys]).keys.k1));
+  });
+
+  test('what would cut a cloud off is refused, by whichever command, and changes nothing; a plan warns', () => {
+    const before = stateOf(project, 'one');
+    const together = 'npx sls clouds deploy --only one,two --stage dev';
+    const line = `one would be cut off from two, because "peers" is empty. Together: ${together}. On purpose: --param alone=true.`;
+
+    const plain = sls(project, ['deploy', '--cloud', 'one']);
+    const ofFunction = sls(project, ['deploy', 'function', '-f', 'any', '--cloud', 'one']);
+    const alone = sls(project, ['clouds', 'deploy', '--only', 'one']);
+    const planned = sls(project, ['deploy', '--plan', '--cloud', 'one']);
+
+    assert.deepEqual([plain.status, ofFunction.status, alone.status, planned.status], [1, 1, 1, 0], planned.stdout);
+    for (const { stdout } of [plain, ofFunction]) assert.ok(stdout.includes(`Error:\n${line}\n`), stdout);
+    assert.ok(alone.stdout.includes(`one    failed    ${line}`), alone.stdout);
+    assert.equal(planned.stdout.trim(), `would update functions of one: environment\nwarning: ${line}`);
+    assert.deepEqual(stateOf(project, 'one'), before);
+  });
+
+  test('on purpose a cloud goes alone, and from then on is deployed without a word', () => {
+    const alone = sls(project, ['clouds', 'deploy', '--only', 'one', '--param', 'alone=true']);
+    const again = sls(project, ['deploy', '--cloud', 'one']);
+
+    assert.deepEqual([alone.status, again.status], [0, 0], alone.stdout + again.stdout);
+    assert.equal(stateOf(project, 'one').environment.SLUICE_PEERS, '');
   });
 
   test('peers: the file is what operators’ commands read, and nobody else may', () => {

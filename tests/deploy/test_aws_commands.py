@@ -117,6 +117,13 @@ def deployed(account: Account, failed: str) -> Account:
     return account
 
 
+@pytest.fixture(scope="module")
+def alone(deployed: Account) -> Account:
+    """The account after a deployment that cuts it off on purpose, and keeps no data; for the last tests."""
+    deployed.sls("deploy", "--param", "alone=true", *LEAVING_NOTHING)
+    return deployed
+
+
 def test_plan_of_a_new_stack_creates_nothing(plan_of_new: str) -> None:
     """`sls deploy --plan` lists what would be created; the fixture sees that nothing is."""
     assert "would create AWS::SQS::Queue WorkQueue\n" in plan_of_new
@@ -250,11 +257,30 @@ def test_printed_keys_are_those_stored(deployed: Account) -> None:
     assert json.loads(deployed.sls("peer-keys")) == PEER_KEYS
 
 
-def test_removal_leaves_nothing(deployed: Account) -> None:
-    """`sls clouds remove` removes stack and keys, and data if told so; the last test, as the others need them."""
-    deployed.deploy(*LEAVING_NOTHING)
+def test_plain_deployment_does_not_cut_it_off(deployed: Account) -> None:
+    """Without peers a deployment of a cloud among others is refused, and a plan warns; the stack is not touched."""
+    before = deployed.updated_at()
 
-    told = deployed.sls("clouds", "remove", "--only", "aws", "--yes")
+    refused = deployed.sls("deploy", status=1)
+    planned = deployed.sls("deploy", "--plan")
+
+    line = 'aws would be cut off from gcp, because "peers" is empty. Together: npx sls clouds deploy --only aws,gcp '
+    assert f"\n{line}" in refused
+    assert f"\nwarning: {line}" in planned
+    assert deployed.updated_at() == before
+
+
+def test_it_goes_alone_on_purpose(alone: Account) -> None:
+    """With `--param alone=true` the functions are told of nobody any more."""
+    api = alone.client("lambda").get_function_configuration(FunctionName="sluice-dev-api")
+
+    variables = api["Environment"]["Variables"]
+    assert (variables["SLUICE_ORDER"], variables["SLUICE_PEERS"]) == ("aws", "")
+
+
+def test_removal_leaves_nothing(alone: Account) -> None:
+    """`sls clouds remove` removes stack and keys, and data if told so; the last test, as the others need them."""
+    told = alone.sls("clouds", "remove", "--only", "aws", "--yes")
 
     assert "aws    removed" in told
-    assert deployed.standing() == set()
+    assert alone.standing() == set()

@@ -243,6 +243,26 @@ def test_others_get_to_know_it(deployed: Deployed) -> None:
     assert reference.stdout.strip() == "peer_keys_secret=sluice-dev-peer-keys"
 
 
+def test_plain_deployment_does_not_cut_it_off(deployed: Deployed) -> None:
+    """Among others, a deployment without peers is refused, and a plan warns; on purpose it goes ahead."""
+    peers = json.dumps({"aws": {"url": "https://x.example", "origins": []}})
+    deployed.project.sls("deploy", "--param", "order=aws,azure", "--param", f"peers={peers}")
+
+    plain, changes = deployed.changes_of("deploy")
+    of_function, changes_of_function = deployed.changes_of("deploy", "function", "-f", "process")
+    planned = deployed.project.sls("deploy", "--plan")
+    alone, [change] = deployed.changes_of("deploy", "--param", "alone=true")
+
+    line = (
+        'azure would be cut off from aws, because "peers" is empty. Together: npx sls clouds deploy --only aws,azure '
+    )
+    assert [(run.status, f"\n{line}" in run.stdout) for run in (plain, of_function)] == [(1, True)] * 2
+    assert changes + changes_of_function == []
+    assert (planned.status, f"\nwarning: {line}" in planned.stdout) == (0, True)
+    assert alone.status == 0, alone.stdout
+    assert (change.body["properties"]["SLUICE_ORDER"], "SLUICE_PEERS" in change.body["properties"]) == ("azure", False)
+
+
 def test_calls_and_logs(deployed: Deployed) -> None:
     """The API answers whatever it answers; `process` is started with each message; logs come in order."""
     asked = {"method": "POST", "path": "/v1/x", "headers": {"content-type": "application/json"}, "body": '{"a": 1}'}

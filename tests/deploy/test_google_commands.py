@@ -65,6 +65,27 @@ def test_logs(standing: World) -> None:
     ]
 
 
+def test_plain_deployment_does_not_cut_it_off(standing: World) -> None:
+    """Among others, a deployment without peers is refused, and a plan warns; on purpose it goes ahead."""
+    peers = json.dumps({"aws": {"url": "https://x.example", "origins": []}})
+    standing.sls("deploy", "--param", "order=aws,gcp", "--param", f"peers={peers}")
+    before = standing.state()
+
+    refused = [standing.sls(*command) for command in (("deploy",), ("deploy", "function", "-f", "process"))]
+    planned = standing.sls("deploy", "--plan")
+    untouched = standing.state()
+    alone = standing.sls("deploy", "--param", "alone=true")
+
+    line = 'gcp would be cut off from aws, because "peers" is empty. Together: npx sls clouds deploy --only aws,gcp '
+    assert [(done.returncode, f"\n{line}" in done.stdout) for done in refused] == [(1, True)] * 2
+    assert (planned.returncode, f"\nwarning: {line}" in planned.stdout) == (0, True)
+    assert untouched == before
+    assert alone.returncode == 0, alone.stdout
+    config = standing.services.things[f"{IN_REGION}/functions/sluice-dev-api"]["serviceConfig"]
+    settings = config["environmentVariables"]
+    assert (settings["SLUICE_ORDER"], "SLUICE_PEERS" in settings) == ("gcp", False)
+
+
 def test_peer_keys_go_by_reference(standing: World) -> None:
     """A missing secret is told with the remedy; one that stands is read by version, by the functions' own accounts."""
     with_keys = ("deploy", "--param", "peer_keys_secret=sluice-dev-peer-keys")
