@@ -16,7 +16,7 @@ const { invokeArguments, localSettings } = require('./invoke-local');
  * @param {string} cloud.title  How people call it.
  * @param {object} cloud.schema  Of `provider`, `functions.*` and `functions.*.events`.
  * @param {(service: object) => object} cloud.packageSettings  What the package's own files depend on, for Python.
- * @param {(serverless: object) => import('./deployment-commands').Deployment} [cloud.makeDeployment]
+ * @param {(serverless: object) => import('./deployment-commands').Deployment} cloud.makeDeployment
  */
 function makeProviderPlugin({ name, title, schema, packageSettings, makeDeployment }) {
   return class ProviderPlugin {
@@ -43,7 +43,7 @@ function makeProviderPlugin({ name, title, schema, packageSettings, makeDeployme
         write: writeText,
         refuse: this.refuse,
       });
-      this.handlers = makeDeployment ? commands.handlers : {};
+      this.handlers = commands.handlers;
       this.hooks = {
         initialize: () => this.refuseUnknown(),
         ...Object.fromEntries(Object.entries(EVENTS).map(([typed, event]) => [event, () => this.inOneLine(() => this.handlers[typed]())])),
@@ -62,7 +62,7 @@ function makeProviderPlugin({ name, title, schema, packageSettings, makeDeployme
     refuseUnknown() {
       const command = this.serverless.processedInput.commands.join(' ');
       if (!(command in EVENTS) || command in this.handlers) return;
-      const possible = Object.keys(this.handlers).join(', ') || 'only package and local commands';
+      const possible = Object.keys(this.handlers).join(', ');
       throw new this.serverless.classes.Error(`"sls ${command}" does not exist for ${title}: ${possible}.`, 'SLUICE_UNKNOWN_HERE');
     }
 
@@ -78,7 +78,6 @@ function makeProviderPlugin({ name, title, schema, packageSettings, makeDeployme
 
     /** For `--deployed`: the settings by which the operator's commands reach what is deployed. */
     async deployedSettings() {
-      if (!makeDeployment) this.refuse(`--deployed is not built yet for ${title}.`);
       return this.inOneLine(() => this.deployment.settings());
     }
 
