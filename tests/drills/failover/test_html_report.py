@@ -17,7 +17,7 @@ from drills.failover.verdict.anchors import ANCHORS, worst_dns_failover_s
 from tests.drills.failover.sample_report import HOSTILE, failed_report, figure_of, hostile_report, sample_report
 
 VOID = {"meta"}
-CSS = (Path(__file__).parents[3] / "drills/failover/report.css").read_text(encoding="utf-8")
+CSS = (Path(__file__).parents[3] / "drills/failover/report/report.css").read_text(encoding="utf-8")
 
 
 class Page(HTMLParser):
