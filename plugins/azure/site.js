@@ -93,7 +93,7 @@ function appSettings(arm, { site, plain, referred }) {
   };
 }
 
-/** An app's settings as they stand; references to secrets are not followed ("Web Apps - List Application Settings", REST API). */
+/** An app's settings as they stand, by name ("Web Apps - List Application Settings", REST API). */
 async function readSettings(arm, site) {
   return (await arm.post(`${site.id}/config/appsettings/list`, VERSION)).properties;
 }
