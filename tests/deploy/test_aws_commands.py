@@ -164,6 +164,19 @@ def test_all_functions_are_deployed(deployed: Account) -> None:
     assert "endpoint: ANY - https://" in told
 
 
+def test_one_function_is_deployed_by_itself(deployed: Account) -> None:
+    """`sls deploy function` sends one function's code, and leaves what it knows of the others."""
+    functions = deployed.client("lambda")
+    before = functions.get_function_configuration(FunctionName="sluice-dev-process")
+
+    told = deployed.sls("deploy", "function", "-f", "process", "--force")
+
+    after = functions.get_function_configuration(FunctionName="sluice-dev-process")
+    assert "Function code deployed" in told
+    assert after["LastModified"] > before["LastModified"]
+    assert after["Environment"] == before["Environment"]
+
+
 def test_second_deployment_changes_nothing(deployed: Account) -> None:
     """The same project deployed again is seen to be the same, and the stack is not touched."""
     before = deployed.updated_at()
