@@ -4,6 +4,7 @@ import io
 import zipfile
 from typing import Any
 
+from tests.deploy.google_additions import ADDED_TO_BUCKET, ADDED_TO_FUNCTION, filled_in
 from tests.deploy.google_control_plane import Refusal, Request
 from tests.deploy.google_services import NUMBER, PROJECT, GoogleServices, Thing, set_parts
 
@@ -29,7 +30,7 @@ class GoogleProject(GoogleServices):
 
     def _storage_buckets_insert(self, request: Request) -> Thing:
         made = {"kind": "storage#bucket", **request.body, "location": request.body["location"].upper()}
-        return self._new(f"b/{request.body['name']}", made)
+        return self._new(f"b/{request.body['name']}", filled_in(made, ADDED_TO_BUCKET))
 
     def _storage_buckets_patch(self, request: Request) -> Thing:
         return set_parts(self._find(_bucket(request)), ",".join(request.body), request.body)
@@ -133,6 +134,7 @@ class GoogleProject(GoogleServices):
     def _build(self, name: str, *, fails: bool) -> Thing:
         """A build; where it fails, what ran before goes on, whatever the function was told to be."""
         thing = self.things[name]
+        thing.update(filled_in(thing, ADDED_TO_FUNCTION))
         runs = thing.get("state") == "ACTIVE"
         error = "Build failed with status: FAILURE." if fails else self._why_not(thing)
 

@@ -5,6 +5,7 @@ import copy
 from collections.abc import Callable
 from typing import Any, Self
 
+from tests.deploy.google_additions import ADDED_TO_JOB, filled_in
 from tests.deploy.google_control_plane import Refusal, Request
 from tests.deploy.google_policies import Policies
 
@@ -243,8 +244,10 @@ class GoogleServices:
 
     def _pubsub_projects_subscriptions_create(self, request: Request) -> Thing:
         self._check_subscription(request.body)
-        filled = {"state": "ACTIVE", **copy.deepcopy(request.body)}
-        return self._new(request.name, {"name": request.name, **filled})
+        added: Thing = {"name": request.name, "state": "ACTIVE"}
+        if "pushConfig" in request.body:
+            added["pushConfig"] = {"attributes": {"x-goog-version": "v1"}}
+        return self._new(request.name, filled_in(request.body, added))
 
     def _pubsub_projects_subscriptions_patch(self, request: Request) -> Thing:
         self._check_subscription({**self._find(request.name), **request.body["subscription"]})
@@ -266,7 +269,7 @@ class GoogleServices:
 
     def _cloudscheduler_projects_locations_jobs_create(self, request: Request) -> Thing:
         self._require_account(request.body["httpTarget"]["oidcToken"]["serviceAccountEmail"])
-        return self._new(request.body["name"], {**request.body, "state": "ENABLED"})
+        return self._new(request.body["name"], filled_in(request.body, ADDED_TO_JOB))
 
     def _cloudscheduler_projects_locations_jobs_patch(self, request: Request) -> Thing:
         return set_parts(self._find(request.name), request.query["updateMask"], request.body)
