@@ -63,7 +63,7 @@ function requireOurs(live, title, tags) {
 function differingPaths(declared, live, path = '') {
   if (declared === undefined) return [];
   if (declared === null || typeof declared !== 'object') return isSame(declared, live, path) ? [] : [path.replace(/^properties\./, '')];
-  if (live === undefined && !Array.isArray(declared)) live = {}; // Azure leaves out what is empty
+  if (live === undefined) live = Array.isArray(declared) ? [] : {}; // Azure leaves out what is empty
   if (live === null || typeof live !== 'object' || (Array.isArray(declared) && declared.length !== live.length)) {
     return [path.replace(/^properties\./, '')];
   }

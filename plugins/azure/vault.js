@@ -47,10 +47,13 @@ function vault({ arm, subscription, group, region, tags, names }, { tenantOf }) 
   });
 }
 
-/** `enablePurgeProtection` is left out: once true it cannot be taken back, and a removed vault would stay for days. */
+/**
+ * Access policies are none, and required all the same ("Vaults - Create Or Update"). `enablePurgeProtection` is left out: once true it cannot be taken back, and a removed
+ * vault would stay for days.
+ */
 function bodyOf(region, tenantId) {
   const rules = { enableRbacAuthorization: true, enableSoftDelete: true, softDeleteRetentionInDays: DAY_COUNT };
-  return { location: region, properties: { tenantId, sku: { family: 'A', name: 'standard' }, ...rules } };
+  return { location: region, properties: { tenantId, sku: { family: 'A', name: 'standard' }, accessPolicies: [], ...rules } };
 }
 
 /** The secrets in it, over the vault's own control plane. */

@@ -210,7 +210,8 @@ test('what Azure adds, and how it writes ids and regions, is no difference', () 
 });
 
 test('an empty part that Azure leaves out is no difference, a missing value is one', () => {
-  assert.deepEqual(differingPaths({ properties: {} }, { name: 'work' }), []);
+  assert.deepEqual(differingPaths({ properties: { policies: [] } }, { name: 'work' }), []);
+  assert.deepEqual(differingPaths({ types: ['a'] }, {}), ['types']);
   assert.deepEqual(differingPaths({ properties: { policy: { days: 7 } } }, { properties: {} }), ['policy.days']);
 });
 

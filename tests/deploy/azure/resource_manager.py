@@ -157,6 +157,8 @@ def _require_sense(world: World, body: dict[str, Any], key: str, kind: Kind, *, 
         )
     if recovers:
         world.lingering.pop(name, None)
+    elif key.split("/")[-2] == "vaults" and not {"tenantId", "sku", "accessPolicies"} <= body["properties"].keys():
+        raise RefusedError(status=400, code="BadRequest", message="tenantId, sku and accessPolicies are required")
     if "/eventsubscriptions/" in key:
         _require_delivery(world, body["properties"], world.resources[_parent(key)]["identity"]["principalId"])
     if "/roleassignments/" in key:
