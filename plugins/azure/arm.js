@@ -83,7 +83,7 @@ class Arm {
     return live;
   }
 
-  /** Replace what has no GET, as an app's settings. */
+  /** Replace what cannot be read back, as an app's settings. */
   async write(id, version, json) {
     await this.#finish(await this.plane.ask('PUT', this.#url(id, version), { json }), id);
   }

@@ -66,8 +66,8 @@ function app({ arm, group, region, tags, names }, { identity, provider, instance
 }
 
 /**
- * The app's settings. Those of other makers stay: Azure and its portal put their own beside ours. They are read by a POST, as
- * there is no GET of them ("Web Apps - List Application Settings").
+ * The app's settings. Those of other makers stay: Azure and its portal put their own beside ours. They are read by a POST:
+ * a GET is not documented, and gives none of them ("Web Apps - List Application Settings").
  * @param {import('./arm').Arm} arm
  * @param {{site: object, plain: () => Record<string, string>, referred: () => Promise<Record<string, string>>}} parts
  */
