@@ -24,7 +24,7 @@ const TEMPLATE_MAX_BYTES = 51_200; // of a template that is sent along ("CloudFo
  */
 async function planStack({ client, parameters, isNew, everyMs = 1_000 }) {
   checkSize(parameters.TemplateBody);
-  const { CreateChangeSetCommand, DeleteChangeSetCommand, DeleteStackCommand } = require('@aws-sdk/client-cloudformation');
+  const { CreateChangeSetCommand, DeleteChangeSetCommand } = require('@aws-sdk/client-cloudformation');
   const type = isNew ? 'CREATE' : 'UPDATE';
   const made = await client.send(new CreateChangeSetCommand({ ...parameters, ChangeSetType: type }));
   const changeSet = { ChangeSetName: made.Id, StackName: made.StackId };
@@ -34,8 +34,15 @@ async function planStack({ client, parameters, isNew, everyMs = 1_000 }) {
     return steps.length ? steps : [{ action: 'keep', resource: stack, names: [], live: {} }];
   } finally {
     await client.send(new DeleteChangeSetCommand(changeSet));
-    if (isNew) await client.send(new DeleteStackCommand({ StackName: made.StackId }));
+    if (isNew) await removeEmptyStack(client, made.StackId);
   }
+}
+
+/** Remove the stack that a plan made, unless somebody deployed into it meanwhile. */
+async function removeEmptyStack(client, StackName) {
+  const { DeleteStackCommand, DescribeStacksCommand } = require('@aws-sdk/client-cloudformation');
+  const { Stacks } = await client.send(new DescribeStacksCommand({ StackName }));
+  if (Stacks[0]?.StackStatus === 'REVIEW_IN_PROGRESS') await client.send(new DeleteStackCommand({ StackName }));
 }
 
 function checkSize(template) {

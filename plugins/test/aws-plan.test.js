@@ -73,11 +73,23 @@ test('a plan waits for the change set, reads all pages of it, deletes it, and ex
 
 test('the stack that a plan of a new one leaves is removed, also when the plan fails', async () => {
   const failed = { Status: 'FAILED', StatusReason: 'Circular dependency' };
-  const client = makeClient({ CreateChangeSet: [CREATED], DescribeChangeSet: [failed] });
+  const empty = { Stacks: [{ StackStatus: 'REVIEW_IN_PROGRESS' }] };
+  const client = makeClient({ CreateChangeSet: [CREATED], DescribeChangeSet: [failed], DescribeStacks: [empty] });
 
   await assert.rejects(planStack({ client, parameters, isNew: true }), /^Error: Circular dependency$/);
 
-  assert.deepEqual(client.asked.slice(-2), [['DeleteChangeSet', CHANGE_SET], ['DeleteStack', { StackName: CHANGE_SET.StackName }]]);
+  const { StackName } = CHANGE_SET;
+  assert.deepEqual(client.asked.slice(-3), [['DeleteChangeSet', CHANGE_SET], ['DescribeStacks', { StackName }], ['DeleteStack', { StackName }]]);
+});
+
+test('a stack that somebody deployed while it was planned stays', async () => {
+  const planned = { Status: 'CREATE_COMPLETE', Changes: [change('Add', 'A')] };
+  const deploying = { Stacks: [{ StackStatus: 'CREATE_IN_PROGRESS' }] };
+  const client = makeClient({ CreateChangeSet: [CREATED], DescribeChangeSet: [planned], DescribeStacks: [deploying] });
+
+  await planStack({ client, parameters, isNew: true });
+
+  assert.deepEqual(client.asked.filter(([command]) => command === 'DeleteStack'), []);
 });
 
 test('a change set that fails because nothing differs is a plan that keeps the stack', async () => {
