@@ -22,7 +22,7 @@ def queue(**properties: str) -> dict[str, Any]:
         (_SITE, {"httpsOnly": True, "functionAppConfig": {"runtime": {"name": "python", "version": "3.13"}}}),
         (_ACCOUNT, {"minimumTlsVersion": "TLS1_2", "allowSharedKeyAccess": False}),
         (_EVENTS, queue(queueName="work")),
-        (_ROLE, {"principalId": "p", "principalType": "User"}),
+        (_ROLE, {"principalId": "p", "roleDefinitionId": "r", "principalType": "User"}),
     ],
 )
 def test_right_bodies(kind: str, properties: dict[str, Any]) -> None:
@@ -45,7 +45,12 @@ def test_right_bodies(kind: str, properties: dict[str, Any]) -> None:
         (_EVENTS, {"filter": {"subject": ""}}, "properties.filter.subject is not known"),
         (_EVENTS, queue(queue="work"), "destination.properties.queue is not known"),
         (_EVENTS, {"retryPolicy": {"maxDeliveryAttempts": "30"}}, "retryPolicy.maxDeliveryAttempts is no int"),
-        (_ROLE, {"createdBy": "me"}, "properties.createdBy is only read"),
+        (
+            _ROLE,
+            {"principalId": "p", "roleDefinitionId": "r", "createdBy": "me"},
+            "properties.createdBy is only read",
+        ),
+        (_ROLE, {"principalId": "p"}, "properties.roleDefinitionId is required"),
     ],
 )
 def test_each_mistake_is_seen(kind: str, properties: dict[str, Any], complaint: str) -> None:

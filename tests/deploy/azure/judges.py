@@ -43,7 +43,10 @@ def model_of(request: Request) -> type | None:
 
 
 def complaints(model: type, body: Any, path: str = "") -> Iterator[str]:
-    """What a model does not know, would not send, or takes for another value. Both generations of models are read."""
+    """What a model does not know, would not send, misses, or takes for another value.
+
+    Both generations of models are read; the newer one does not tell what it misses.
+    """
     if hasattr(model, "_attribute_map"):
         yield from _old_complaints(model, body, path, within="")
         return
@@ -84,6 +87,8 @@ def _value_complaints(parts: list[Any], value: Any, path: str) -> Iterator[str]:
 def _old_complaints(model: type, body: Mapping[str, Any], path: str, *, within: str) -> Iterator[str]:
     """In the old generation a field's key may lead through several levels: properties.destination."""
     model = _subtype(model, body)
+    if not within:
+        yield from _missing(model, body, path)
     keys = {entry["key"]: (attribute, entry["type"]) for attribute, entry in model._attribute_map.items()}
     for name, value in body.items():
         key = f"{within}{name}"
@@ -100,6 +105,16 @@ def _old_complaints(model: type, body: Mapping[str, Any], path: str, *, within: 
             yield from _old_complaints(model, value, f"{path}{name}.", within=f"{key}.")
         else:
             yield f"{path}{name} is not known"
+
+
+def _missing(model: Any, body: Mapping[str, Any], path: str) -> Iterator[str]:
+    for attribute, rules in model._validation.items():
+        if rules.get("required") and not rules.get("readonly"):
+            key, value = model._attribute_map[attribute]["key"], body
+            for part in key.split("."):
+                value = value.get(part, {})
+            if value == {}:
+                yield f"{path}{key} is required"
 
 
 def _subtype(model: type, body: Mapping[str, Any]) -> type:
