@@ -23,13 +23,13 @@ test: setup dns ## Run all tests
 	@$(MAKE) --no-print-directory test-beside > build/test-beside.log 2>&1 & beside=$$!; \
 	trap "kill $$beside; exit 130" INT TERM; \
 	$(BIN)/pytest tests/e2e tests/drills $(BUSY:%=--ignore=%); clouds=$$?; \
-	wait $$beside; beside=$$?; cat build/test-beside.log; exit $$((clouds || beside))
+	node --test plugins/test/*.test.js; plugins=$$?; \
+	wait $$beside; beside=$$?; cat build/test-beside.log; exit $$((clouds || plugins || beside))
 
 test-beside: setup dns
 	$(BIN)/pytest --ignore=tests/e2e --ignore=tests/drills
 	$(BIN)/pytest $(BUSY)
 	.venv-dns/bin/pytest tests/dns
-	node --test plugins/test/*.test.js
 
 check: setup lint template test ## Format, lint, types, deployment template, all tests: what CI runs
 
